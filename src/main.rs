@@ -1,0 +1,3 @@
+//! The order of start-up on one screen.
+
+fn main() {}

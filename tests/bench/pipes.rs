@@ -1,0 +1,3 @@
+//! Benchmark over pipes.
+
+fn main() {}
