@@ -1,1 +1,13 @@
-//! A drop-in replacement for OpenSSH's `sftp-server`.
+//! A drop-in replacement for OpenSSH's `sftp-server`. Internal: for the program, its tests and benches.
+//!
+//! ```text
+//! main ──▶ cli                        what was typed, what it means
+//!   ├────▶ log, identity, launch      events out; who is logged in; why we were started
+//!   ├────▶ sandbox                    what the process gives up
+//!   └────▶ session ──▶ policy ──▶ protocol     may it run?      bytes ↔ requests
+//!              └─────▶ fs                      the tree that the client sees
+//! ```
+//!
+//! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`.
+
+pub mod protocol;

@@ -1,0 +1,22 @@
+//! What travels on the wire, as bytes and as values: frames, requests, responses.
+//!
+//! Knows neither files nor sockets nor sessions. It alone names the codec crate, of which it uses the serde layer:
+//! the crate's own packet structs turn names into `String` and lose the ids of requests that do not parse.
+//!
+//! Source: draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL §4.
+
+mod attrs;
+mod packet;
+mod path;
+mod request;
+mod response;
+
+pub use attrs::Attrs;
+pub use packet::{MAX_DATA, MAX_PACKET, Oversized, Packet, kind, next_packet};
+pub use path::WirePath;
+pub use request::{
+    CopyData, Handle, IdLists, Malformed, NewPath, Open, Payload, Read, SetAttrs, SetAttrsByHandle,
+    TwoPaths, Write, request_id,
+};
+pub use response::{Limits, Outbox, Statvfs, UserGroupNames, Version};
+pub use russh_sftp::protocol::{OpenFlags, StatusCode};

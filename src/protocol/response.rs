@@ -1,0 +1,361 @@
+//! Responses, written one behind the other into the buffer from which they leave.
+//!
+//! Those of version 3 are written in place, field by field, since every request ends in one of them; the rest goes by the codec.
+
+use serde::Serialize;
+
+use super::{Attrs, StatusCode, packet::kind};
+
+/// Responses on their way out. Its memory is initialised once, so that file data can be read straight into it.
+#[derive(Debug)]
+pub struct Outbox {
+    buffer: Vec<u8>,
+    /// What is sent already ends here.
+    start: usize,
+    /// What is to be sent ends here.
+    end: usize,
+}
+
+impl Outbox {
+    /// An empty one with room for `capacity` bytes; it grows if a response needs more.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            buffer: vec![0; capacity],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// The bytes that are to be sent.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Takes note that the first `count` of the unsent bytes are gone.
+    pub fn sent(&mut self, count: usize) {
+        self.start += count;
+        if self.start >= self.end {
+            self.clear();
+        }
+    }
+
+    /// Drops all that is not sent.
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// STATUS: how a request ended, in a code and, for clients of version 3, in words. The language tag is empty, as OpenSSH's.
+    ///
+    /// Source: draft-ietf-secsh-filexfer-02 §7.
+    pub fn status(&mut self, id: u32, code: StatusCode, message: Option<&str>) {
+        let packet = self.begin(kind::STATUS, id);
+        self.u32(code as u32);
+        if let Some(message) = message {
+            self.string(message.as_bytes());
+            self.string(b"");
+        }
+        self.finish(packet);
+    }
+
+    /// HANDLE.
+    pub fn handle(&mut self, id: u32, handle: [u8; 8]) {
+        let packet = self.begin(kind::HANDLE, id);
+        self.string(&handle);
+        self.finish(packet);
+    }
+
+    /// ATTRS.
+    pub fn attrs(&mut self, id: u32, attrs: &Attrs) {
+        let packet = self.begin(kind::ATTRS, id);
+        self.attrs_field(attrs);
+        self.finish(packet);
+    }
+
+    /// DATA: at most `len` bytes, which `read` puts where they leave from and counts.
+    ///
+    /// # Errors
+    /// What `read` fails with; nothing is sent then.
+    pub fn data<E>(
+        &mut self,
+        id: u32,
+        len: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let packet = self.begin(kind::DATA, id);
+        self.u32(0);
+        let data = self.end;
+        self.reserve(len);
+        let result = read(self.buffer.get_mut(data..data + len).unwrap_or_default());
+        match result {
+            Ok(count) => {
+                self.end = data + count;
+                self.overwrite(data - 4, count);
+                self.finish(packet);
+            }
+            Err(_) => self.end = packet,
+        }
+        result
+    }
+
+    /// NAME with a single name that has no attributes: the answer to REALPATH and the like.
+    pub fn name(&mut self, id: u32, name: &[u8]) {
+        let mut names = self.names(id);
+        names.push(name, name, &Attrs::default());
+        names.finish();
+    }
+
+    /// NAME, to be filled.
+    pub fn names(&mut self, id: u32) -> Names<'_> {
+        let packet = self.begin(kind::NAME, id);
+        self.u32(0);
+        Names {
+            packet,
+            count: 0,
+            outbox: self,
+        }
+    }
+
+    /// VERSION: the answer to INIT, which has no id.
+    pub fn version(&mut self, version: &Version) {
+        let packet = self.end;
+        self.u32(0);
+        self.bytes(&[kind::VERSION]);
+        self.encoded(version);
+        self.finish(packet);
+    }
+
+    /// EXTENDED_REPLY with the fields of `reply`.
+    pub fn extended_reply(&mut self, id: u32, reply: &impl Serialize) {
+        let packet = self.begin(kind::EXTENDED_REPLY, id);
+        self.encoded(reply);
+        self.finish(packet);
+    }
+
+    fn encoded(&mut self, value: &impl Serialize) {
+        // Our reply structs hold nothing that the codec refuses.
+        if let Ok(bytes) = russh_sftp::ser::to_bytes(value) {
+            self.bytes(&bytes);
+        }
+    }
+
+    fn begin(&mut self, kind: u8, id: u32) -> usize {
+        let packet = self.end;
+        self.u32(0);
+        self.bytes(&[kind]);
+        self.u32(id);
+        packet
+    }
+
+    fn finish(&mut self, packet: usize) {
+        self.overwrite(packet, self.end - packet - 4);
+    }
+
+    /// Puts a length where its place was kept.
+    fn overwrite(&mut self, at: usize, length: usize) {
+        let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(place) = self.buffer.get_mut(at..at + 4) {
+            place.copy_from_slice(&length);
+        }
+    }
+
+    fn attrs_field(&mut self, attrs: &Attrs) {
+        self.u32(attrs.flags());
+        if let Some(size) = attrs.size {
+            self.bytes(&size.to_be_bytes());
+        }
+        if let Some((uid, gid)) = attrs.owner {
+            self.u32(uid);
+            self.u32(gid);
+        }
+        if let Some(permissions) = attrs.permissions {
+            self.u32(permissions);
+        }
+        if let Some((atime, mtime)) = attrs.times {
+            self.u32(atime);
+            self.u32(mtime);
+        }
+    }
+
+    fn string(&mut self, string: &[u8]) {
+        self.u32(u32::try_from(string.len()).unwrap_or(u32::MAX));
+        self.bytes(string);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        let end = self.end + bytes.len();
+        if let Some(place) = self.buffer.get_mut(self.end..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.end = end;
+    }
+
+    fn reserve(&mut self, len: usize) {
+        if self.buffer.len() - self.end < len {
+            self.buffer.resize(self.end + len, 0);
+        }
+    }
+}
+
+/// A NAME response in the making.
+#[derive(Debug)]
+pub struct Names<'a> {
+    outbox: &'a mut Outbox,
+    packet: usize,
+    count: u32,
+}
+
+impl Names<'_> {
+    /// Adds a name.
+    pub fn push(&mut self, filename: &[u8], longname: &[u8], attrs: &Attrs) {
+        self.outbox.string(filename);
+        self.outbox.string(longname);
+        self.outbox.attrs_field(attrs);
+        self.count += 1;
+    }
+
+    /// The length of the packet so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.outbox.end - self.packet - 4
+    }
+
+    /// Whether no name was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Ends the response; the count of its names.
+    pub fn finish(self) -> u32 {
+        // length, type and id come before the count
+        self.outbox.overwrite(self.packet + 9, self.count as usize);
+        self.outbox.finish(self.packet);
+        self.count
+    }
+
+    /// Takes the response back, as if it had never been begun.
+    pub fn abandon(self) {
+        self.outbox.end = self.packet;
+    }
+}
+
+/// VERSION.
+///
+/// | field      | type              | meaning                      |
+/// |------------|-------------------|------------------------------|
+/// | version    | uint32            | 3                            |
+/// | extensions | pairs of strings  | name and version of each     |
+///
+/// Source: draft-ietf-secsh-filexfer-02 §4.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "see the table")]
+pub struct Version {
+    pub version: u32,
+    /// A row without a count in front: the codec writes a map so.
+    #[serde(serialize_with = "pairs")]
+    pub extensions: Vec<(&'static str, &'static str)>,
+}
+
+fn pairs<S: serde::Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// The answer to statvfs and fstatvfs.
+///
+/// | field     | type   | meaning                                        |
+/// |-----------|--------|------------------------------------------------|
+/// | f_bsize   | uint64 | block size, bytes                              |
+/// | f_frsize  | uint64 | fundamental block size, bytes                  |
+/// | f_blocks  | uint64 | blocks, in units of f_frsize                   |
+/// | f_bfree   | uint64 | free blocks                                    |
+/// | f_bavail  | uint64 | free blocks for those without privilege        |
+/// | f_files   | uint64 | inodes                                         |
+/// | f_ffree   | uint64 | free inodes                                    |
+/// | f_favail  | uint64 | free inodes for those without privilege        |
+/// | f_fsid    | uint64 |                                                |
+/// | f_flag    | uint64 | 1: read-only, 2: no setuid                     |
+/// | f_namemax | uint64 | longest filename, bytes                        |
+///
+/// Source: PROTOCOL §4.4; statvfs(3).
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "see the table")]
+pub struct Statvfs {
+    pub f_bsize: u64,
+    pub f_frsize: u64,
+    pub f_blocks: u64,
+    pub f_bfree: u64,
+    pub f_bavail: u64,
+    pub f_files: u64,
+    pub f_ffree: u64,
+    pub f_favail: u64,
+    pub f_fsid: u64,
+    pub f_flag: u64,
+    pub f_namemax: u64,
+}
+
+/// The answer to limits.
+///
+/// | field              | type   | unit    |
+/// |--------------------|--------|---------|
+/// | max-packet-length  | uint64 | bytes   |
+/// | max-read-length    | uint64 | bytes   |
+/// | max-write-length   | uint64 | bytes   |
+/// | max-open-handles   | uint64 | handles |
+///
+/// Source: PROTOCOL §4.8.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "see the table")]
+pub struct Limits {
+    pub max_packet_length: u64,
+    pub max_read_length: u64,
+    pub max_write_length: u64,
+    pub max_open_handles: u64,
+}
+
+/// The answer to users-groups-by-id: two strings, each a row of strings, empty where an id has no name.
+///
+/// Source: PROTOCOL §4.11.
+#[derive(Debug, Default, Serialize)]
+pub struct UserGroupNames {
+    #[serde(with = "serde_bytes")]
+    usernames: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    groupnames: Vec<u8>,
+}
+
+impl UserGroupNames {
+    /// Adds the name of the next user.
+    pub fn push_user(&mut self, name: &[u8]) {
+        push(&mut self.usernames, name);
+    }
+
+    /// Adds the name of the next group.
+    pub fn push_group(&mut self, name: &[u8]) {
+        push(&mut self.groupnames, name);
+    }
+
+    /// Bytes on the wire, so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        8 + self.usernames.len() + self.groupnames.len()
+    }
+
+    /// Whether no name was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.usernames.is_empty() && self.groupnames.is_empty()
+    }
+}
+
+fn push(row: &mut Vec<u8>, name: &[u8]) {
+    row.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes());
+    row.extend_from_slice(name);
+}
