@@ -10,4 +10,5 @@
 //!
 //! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`.
 
+pub mod log;
 pub mod protocol;

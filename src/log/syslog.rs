@@ -1,0 +1,100 @@
+//! Where lines go: the datagram socket of the system's logger, and standard error. Neither ever blocks the session.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::Facility;
+
+/// How bad it is (RFC 3164 §4.1.1).
+#[derive(Clone, Copy, Debug)]
+pub enum Severity {
+    /// 2.
+    Critical = 2,
+    /// 3.
+    Error = 3,
+    /// 6.
+    Info = 6,
+    /// 7.
+    Debug = 7,
+}
+
+/// A connection to `/dev/log`, opened before anything is locked and re-opened, while that can be done, when the logger restarts.
+#[derive(Debug)]
+pub struct Syslog {
+    facility: Facility,
+    socket: Option<UnixDatagram>,
+    dropped: u64,
+}
+
+impl Syslog {
+    /// Connects; where no logger listens, lines are lost as syslog(3) loses them.
+    #[must_use]
+    pub fn open(facility: Facility) -> Self {
+        Self {
+            facility,
+            socket: connect(),
+            dropped: 0,
+        }
+    }
+
+    /// Sends one line: `<PRI>Mmm dd HH:MM:SS sftp-server[PID]: text`. A line that the logger does not take at once is counted instead.
+    pub fn send(&mut self, severity: Severity, text: &[u8]) {
+        let priority = self.facility.0 | severity as u8;
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let stamp = super::time::local(now as i64).syslog();
+        let pid = std::process::id();
+        let mut line = format!("<{priority}>{stamp} sftp-server[{pid}]: ").into_bytes();
+        line.extend_from_slice(text);
+
+        if !self.try_send(&line) {
+            self.dropped += 1;
+        }
+    }
+
+    /// How many lines were lost since it was last asked, if the logger takes lines again.
+    pub fn dropped(&mut self) -> Option<u64> {
+        let taken = self.dropped > 0 && self.socket.as_ref().is_some_and(writable);
+        taken.then(|| std::mem::take(&mut self.dropped))
+    }
+
+    fn try_send(&mut self, line: &[u8]) -> bool {
+        let sent = |socket: &UnixDatagram| socket.send(line).map_err(|error| error.kind());
+        match self.socket.as_ref().map(sent) {
+            Some(Ok(_)) => true,
+            Some(Err(std::io::ErrorKind::WouldBlock)) => false,
+            // The logger was restarted, or starts only now.
+            Some(Err(_)) | None => {
+                self.socket = connect();
+                self.socket
+                    .as_ref()
+                    .is_some_and(|socket| sent(socket).is_ok())
+            }
+        }
+    }
+}
+
+/// Writes a line to standard error, unless that would block.
+pub fn write_stderr(line: &[u8]) {
+    let mut stderr = std::io::stderr();
+    if writable(&stderr) {
+        let _ = stderr.write_all(line);
+    }
+}
+
+fn connect() -> Option<UnixDatagram> {
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.set_nonblocking(true).ok()?;
+    socket.connect("/dev/log").ok()?;
+    Some(socket)
+}
+
+/// A pipe that is writable takes `PIPE_BUF` bytes, more than a line has.
+fn writable(fd: &impl AsFd) -> bool {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
