@@ -1,0 +1,96 @@
+//! An open directory: its entries, each with what the kernel tells of it.
+
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
+use rustix::fs::RawDir;
+
+use super::Result;
+use super::ops::FileStat;
+
+/// An open directory and how far it was listed.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    /// Entries that the kernel gave already and nobody took.
+    pending: VecDeque<Vec<u8>>,
+    ended: bool,
+}
+
+/// What the receiver of an entry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Taken; the next one, please.
+    Taken,
+    /// No room for it now.
+    Full,
+}
+
+impl Dir {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            pending: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Gives entry after entry to `take`, with its attributes (of a link, the link's), until it is full or the directory ends.
+    ///
+    /// An entry that cannot be stat'ed, since it has gone meanwhile or the file system fails it, is left out.
+    ///
+    /// System calls: one fstatat(2) an entry, one getdents64(2) for some hundreds of them.
+    ///
+    /// # Errors
+    /// As getdents64(2).
+    pub fn list(&mut self, mut take: impl FnMut(&[u8], &FileStat) -> Listed) -> Result<()> {
+        while let Some(name) = self.pending.front() {
+            if self.give(name, &mut take) == Listed::Full {
+                return Ok(());
+            }
+            self.pending.pop_front();
+        }
+        if self.ended {
+            return Ok(());
+        }
+        let mut buffer = [const { MaybeUninit::uninit() }; BUFFER];
+        let mut entries = RawDir::new(&self.fd, &mut buffer);
+        let mut full = false;
+        loop {
+            if full && entries.is_buffer_empty() {
+                return Ok(());
+            }
+            match entries.next() {
+                Some(Ok(entry)) => {
+                    let name = entry.file_name().to_bytes();
+                    full = full || give(&self.fd, name, &mut take) == Listed::Full;
+                    if full {
+                        self.pending.push_back(name.to_vec());
+                    }
+                }
+                Some(Err(errno)) => return Err(nix::errno::Errno::from_raw(errno.raw_os_error())),
+                None => {
+                    self.ended = true;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn give(&self, name: &[u8], take: &mut impl FnMut(&[u8], &FileStat) -> Listed) -> Listed {
+        give(&self.fd, name, take)
+    }
+}
+
+fn give(dir: &OwnedFd, name: &[u8], take: &mut impl FnMut(&[u8], &FileStat) -> Listed) -> Listed {
+    match fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => take(name, &stat),
+        Err(_) => Listed::Taken,
+    }
+}
+
+/// As glibc's readdir(3) has it.
+const BUFFER: usize = 32 * 1024;

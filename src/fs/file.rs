@@ -1,0 +1,256 @@
+//! An open file: positioned reads and writes, attributes, copies.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::copy_file_range;
+use nix::sys::stat::{Mode, fchmod, futimens};
+use nix::sys::statvfs::{Statvfs, fstatvfs};
+use nix::sys::uio::{pread, pwrite};
+use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
+
+use super::Result;
+use super::ops::{self, FileStat};
+
+/// An open file.
+#[derive(Debug)]
+pub struct File {
+    fd: OwnedFd,
+    /// `O_APPEND`: the kernel writes at the end, wherever it is told to.
+    append: bool,
+}
+
+/// Where a piece of a copy ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyEnd {
+    /// This many bytes were copied; there may be more.
+    Copied(u64),
+    /// The source ended.
+    Eof,
+}
+
+/// What failed in a copy, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyError {
+    /// `read` or `write`.
+    pub what: &'static str,
+    /// The cause.
+    pub errno: Errno,
+}
+
+impl File {
+    pub(super) fn new(fd: OwnedFd, append: bool) -> Self {
+        Self { fd, append }
+    }
+
+    /// Whether writes go to the end of the file.
+    #[must_use]
+    pub fn appends(&self) -> bool {
+        self.append
+    }
+
+    /// Reads at `offset`; 0 at the end of the file. Whoever reads nothing because `offset` is past what the file system can hold hears so, as by lseek(2).
+    ///
+    /// # Errors
+    /// As pread(2) and lseek(2).
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let at = i64::try_from(offset).map_err(|_| Errno::EINVAL)?;
+        let count = again(|| pread(&self.fd, buffer, at))?;
+        if count == 0 && !buffer.is_empty() {
+            self.seek(at)?;
+        }
+        Ok(count)
+    }
+
+    /// Writes all of `data` at `offset`, or at the end of a file opened for appending. A short write is continued.
+    ///
+    /// # Errors
+    /// As pwrite(2); part of the data may then be written.
+    pub fn write_at(&self, data: &[u8], offset: u64) -> Result<()> {
+        let mut written = 0;
+        loop {
+            let rest = data.get(written..).unwrap_or_default();
+            // An appending descriptor may be a FIFO, which has no positions.
+            let count = if self.append {
+                again(|| write(&self.fd, rest))?
+            } else {
+                let at = offset
+                    .checked_add(written as u64)
+                    .and_then(|at| i64::try_from(at).ok());
+                let at = at.ok_or(Errno::EINVAL)?;
+                again(|| pwrite(&self.fd, rest, at)).map_err(|errno| self.cause_of(errno, at))?
+            };
+            written += count;
+            if written >= data.len() {
+                return Ok(());
+            }
+            if count == 0 {
+                return Err(Errno::EIO);
+            }
+        }
+    }
+
+    /// Where an offset is past what the file system can hold, lseek(2) says `EINVAL` and pwrite(2) `EFBIG`; OpenSSH's clients know the former.
+    fn cause_of(&self, errno: Errno, at: i64) -> Errno {
+        if errno == Errno::EFBIG {
+            self.seek(at).err().unwrap_or(errno)
+        } else {
+            errno
+        }
+    }
+
+    /// Whether `offset` is one that this file can have.
+    ///
+    /// # Errors
+    /// As lseek(2).
+    fn seek(&self, offset: i64) -> Result<()> {
+        lseek(&self.fd, offset, Whence::SeekSet).map(drop)
+    }
+
+    /// Its attributes.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub fn stat(&self) -> Result<FileStat> {
+        ops::fstat(&self.fd)
+    }
+
+    /// Figures of the file system on which it lies.
+    ///
+    /// # Errors
+    /// As fstatvfs(3).
+    pub fn statvfs(&self) -> Result<Statvfs> {
+        fstatvfs(&self.fd)
+    }
+
+    /// Sets its size, in bytes.
+    ///
+    /// # Errors
+    /// As ftruncate(2).
+    pub fn truncate(&self, size: u64) -> Result<()> {
+        ftruncate(&self.fd, i64::try_from(size).map_err(|_| Errno::EINVAL)?)
+    }
+
+    /// Sets its permissions: the lower twelve bits of `mode`.
+    ///
+    /// # Errors
+    /// As fchmod(2).
+    pub fn chmod(&self, mode: u32) -> Result<()> {
+        fchmod(&self.fd, Mode::from_bits_truncate(mode))
+    }
+
+    /// Sets access and modification time, in seconds since the Epoch.
+    ///
+    /// # Errors
+    /// As futimens(3).
+    pub fn utimes(&self, atime: u32, mtime: u32) -> Result<()> {
+        futimens(&self.fd, &ops::seconds(atime), &ops::seconds(mtime))
+    }
+
+    /// Sets owner and group.
+    ///
+    /// # Errors
+    /// As fchown(2).
+    pub fn chown(&self, uid: u32, gid: u32) -> Result<()> {
+        fchown(&self.fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+    }
+
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// As fsync(2).
+    pub fn sync(&self) -> Result<()> {
+        fsync(&self.fd)
+    }
+
+    /// Closes it, and tells what the kernel has kept for this moment (NFS, quotas).
+    ///
+    /// # Errors
+    /// As close(2).
+    pub fn close(self) -> Result<()> {
+        nix::unistd::close(self.fd)
+    }
+
+    /// Whether both are open on the same object.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub fn is_same(&self, other: &Self) -> Result<bool> {
+        let (one, two) = (self.stat()?, other.stat()?);
+        Ok((one.st_dev, one.st_ino) == (two.st_dev, two.st_ino))
+    }
+
+    /// Whether it was opened for writing.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        use nix::fcntl::{FcntlArg, OFlag, fcntl};
+        fcntl(&self.fd, FcntlArg::F_GETFL).is_ok_and(|flags| {
+            OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE != OFlag::O_RDONLY
+        })
+    }
+
+    /// Copies a piece of at most `len` bytes to `to`, within the kernel where it can.
+    ///
+    /// # Errors
+    /// As read(2) and write(2), and which of them it was.
+    pub fn copy_piece(
+        &self,
+        offset: u64,
+        to: &Self,
+        to_offset: u64,
+        len: u64,
+    ) -> std::result::Result<CopyEnd, CopyError> {
+        let reading = |errno| CopyError {
+            what: "read",
+            errno,
+        };
+        let writing = |errno| CopyError {
+            what: "write",
+            errno,
+        };
+        if !to.append {
+            let mut from_at = i64::try_from(offset).map_err(|_| reading(Errno::EINVAL))?;
+            let mut to_at = i64::try_from(to_offset).map_err(|_| writing(Errno::EINVAL))?;
+            let piece = usize::try_from(len.min(COPY_PIECE)).unwrap_or(usize::MAX);
+            match again(|| {
+                copy_file_range(
+                    &self.fd,
+                    Some(&mut from_at),
+                    &to.fd,
+                    Some(&mut to_at),
+                    piece,
+                )
+            }) {
+                // Files whose size the kernel does not know, as in /proc, end at once here; reading tells.
+                Ok(0) => {}
+                Ok(count) => return Ok(CopyEnd::Copied(count as u64)),
+                Err(Errno::ENOSPC | Errno::EDQUOT) => return Err(writing(Errno::ENOSPC)),
+                // Not between these file systems, or not on this kernel.
+                Err(_) => {}
+            }
+        }
+        let mut buffer = vec![0; usize::try_from(len.min(COPY_BUFFER)).unwrap_or(usize::MAX)];
+        let count = self.read_at(&mut buffer, offset).map_err(reading)?;
+        if count == 0 {
+            return Ok(CopyEnd::Eof);
+        }
+        to.write_at(buffer.get(..count).unwrap_or_default(), to_offset)
+            .map_err(writing)?;
+        Ok(CopyEnd::Copied(count as u64))
+    }
+}
+
+/// Repeats a call that a signal interrupted.
+fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// So much at a time within the kernel, that a signal is heard soon.
+const COPY_PIECE: u64 = 16 * 1024 * 1024;
+/// So much at a time through memory.
+const COPY_BUFFER: u64 = 256 * 1024;
