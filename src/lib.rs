@@ -11,5 +11,6 @@
 //! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`.
 
 pub mod fs;
+pub mod identity;
 pub mod log;
 pub mod protocol;

@@ -1,0 +1,100 @@
+//! Who is logged in, and what users and groups are called.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use nix::unistd::{Gid, Group, Uid, User, getuid};
+
+/// The account that a session runs for.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Its name; the uid in digits where it has none.
+    pub user: OsString,
+    /// Its home directory.
+    pub home: PathBuf,
+    /// The real uid.
+    pub uid: u32,
+}
+
+impl Login {
+    /// The account of the real uid: from passwd, or, where that knows nothing of the uid, from the environment.
+    ///
+    /// Where a uid has several names, that in `USER` or `LOGNAME` counts, if it is one of them.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let uid = getuid();
+        let named = |variable| {
+            let name = std::env::var(variable).ok()?;
+            User::from_name(&name).ok()?.filter(|user| user.uid == uid)
+        };
+        let first = User::from_uid(uid).ok().flatten();
+        let is_named = |user: &User| {
+            std::env::var_os("USER").is_some_and(|name| name.as_bytes() == user.name.as_bytes())
+        };
+        let user = match first {
+            Some(user) if is_named(&user) => Some(user),
+            first => named("USER").or_else(|| named("LOGNAME")).or(first),
+        };
+        match user {
+            Some(user) => Self {
+                user: user.name.into(),
+                home: user.dir,
+                uid: uid.as_raw(),
+            },
+            None => Self::from_environment(uid),
+        }
+    }
+
+    fn from_environment(uid: Uid) -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            user: variable("USER")
+                .or_else(|| variable("LOGNAME"))
+                .unwrap_or_else(|| uid.to_string().into()),
+            home: variable("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from),
+            uid: uid.as_raw(),
+        }
+    }
+}
+
+/// The home directory of the user called `name`, as passwd has it.
+#[must_use]
+pub fn home_of(name: &[u8]) -> Option<PathBuf> {
+    let name = std::str::from_utf8(name).ok()?;
+    User::from_name(name).ok()?.map(|user| user.dir)
+}
+
+/// Names of users and groups; each is asked for once.
+#[derive(Debug, Default)]
+pub struct Names {
+    users: HashMap<u32, Option<Box<[u8]>>>,
+    groups: HashMap<u32, Option<Box<[u8]>>>,
+}
+
+impl Names {
+    /// What the user `uid` is called, if it has a name.
+    pub fn user(&mut self, uid: u32) -> Option<&[u8]> {
+        let name = |uid| {
+            let user = User::from_uid(Uid::from_raw(uid)).ok()??;
+            Some(OsString::from(user.name).into_vec().into())
+        };
+        self.users
+            .entry(uid)
+            .or_insert_with(|| name(uid))
+            .as_deref()
+    }
+
+    /// What the group `gid` is called, if it has a name.
+    pub fn group(&mut self, gid: u32) -> Option<&[u8]> {
+        let name = |gid| {
+            let group = Group::from_gid(Gid::from_raw(gid)).ok()??;
+            Some(OsString::from(group.name).into_vec().into())
+        };
+        self.groups
+            .entry(gid)
+            .or_insert_with(|| name(gid))
+            .as_deref()
+    }
+}
