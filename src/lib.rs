@@ -13,4 +13,5 @@
 pub mod fs;
 pub mod identity;
 pub mod log;
+pub mod policy;
 pub mod protocol;
