@@ -12,6 +12,7 @@
 
 pub mod fs;
 pub mod identity;
+pub mod launch;
 pub mod log;
 pub mod policy;
 pub mod protocol;
