@@ -16,3 +16,4 @@ pub mod launch;
 pub mod log;
 pub mod policy;
 pub mod protocol;
+pub mod sandbox;
