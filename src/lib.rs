@@ -17,3 +17,4 @@ pub mod log;
 pub mod policy;
 pub mod protocol;
 pub mod sandbox;
+pub mod session;

@@ -1,0 +1,100 @@
+//! ATTRS: what the kernel tells of a file, and what a client changes of it.
+
+use nix::errno::Errno;
+
+use super::Response;
+use super::status::Status;
+use crate::fs::FileStat;
+use crate::log::{self, Event, Level};
+use crate::protocol::Attrs;
+
+/// The attributes of version 3. Times that its 32 bits cannot hold are clamped.
+#[must_use]
+pub fn from_stat(stat: &FileStat) -> Attrs {
+    Attrs {
+        size: Some(stat.st_size as u64),
+        owner: Some((stat.st_uid, stat.st_gid)),
+        permissions: Some(stat.st_mode),
+        times: Some((clamp(stat.st_atime), clamp(stat.st_mtime))),
+        extended: Vec::new(),
+    }
+}
+
+/// One of the changes that SETSTAT and its like make.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// Bytes.
+    Size(u64),
+    /// Mode, octal.
+    Permissions(u32),
+    /// Seconds since the Epoch.
+    Times(u32, u32),
+    /// Uid and gid.
+    Owner(u32, u32),
+}
+
+/// Makes the changes that `attrs` asks for, in the order size, permissions, times, owner; goes on after a failure and reports the first one.
+///
+/// # Errors
+/// The first failure.
+pub fn set(
+    path: &[u8],
+    attrs: &Attrs,
+    mut apply: impl FnMut(Change) -> Result<(), Errno>,
+) -> Result<Response, Status> {
+    let mut first = Ok(());
+    let mut change = |event: &dyn Fn() -> Event, change| {
+        log::emit(Level::Info, event);
+        first = first.and(apply(change));
+    };
+    let path = || path.to_vec();
+    if let Some(size) = attrs.size {
+        change(
+            &|| Event::SetSize { path: path(), size },
+            Change::Size(size),
+        );
+    }
+    if let Some(mode) = attrs.permissions {
+        change(
+            &|| Event::SetMode { path: path(), mode },
+            Change::Permissions(mode),
+        );
+    }
+    if let Some((atime, mtime)) = attrs.times {
+        change(
+            &|| Event::SetModtime {
+                path: path(),
+                mtime,
+            },
+            Change::Times(atime, mtime),
+        );
+    }
+    if let Some((uid, gid)) = attrs.owner {
+        change(
+            &|| Event::SetOwner {
+                path: path(),
+                uid,
+                gid,
+            },
+            Change::Owner(uid, gid),
+        );
+    }
+    first?;
+    Ok(Response::Ok)
+}
+
+fn clamp(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clamp;
+
+    #[test]
+    fn times_are_clamped_not_wrapped() {
+        assert_eq!(clamp(-1), 0);
+        assert_eq!(clamp(i64::from(u32::MAX) + 1), u32::MAX);
+        assert_eq!(clamp(1_000_000_000), 1_000_000_000);
+    }
+}

@@ -1,0 +1,143 @@
+//! Descriptors 0 and 1: pipes, one socket, a terminal or files; blocking or not when we get them.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{SFlag, fstat};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// One of them, in the runtime's hands where epoll takes it.
+#[derive(Debug)]
+pub struct Channel<T: AsRawFd> {
+    descriptor: Descriptor<T>,
+    /// The flags that it had; others may share it.
+    flags: Option<OFlag>,
+    /// Whether a read that fills less than its buffer has emptied it: so it is with pipes, not with terminals or packets.
+    drains: bool,
+}
+
+#[derive(Debug)]
+enum Descriptor<T: AsRawFd> {
+    /// Pipes, sockets, terminals: non-blocking, waited for.
+    Polled(AsyncFd<T>),
+    /// Files and the like, which are always ready.
+    Ready(T),
+}
+
+impl<T: AsRawFd + AsFd> Channel<T> {
+    /// Takes the descriptor that `descriptor` gives, which is asked again where epoll refuses it.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2) and fcntl(2).
+    #[allow(
+        deprecated,
+        reason = "the constructors that replace it are unsafe functions; 0 and 1 stay open to the end"
+    )]
+    pub fn new(descriptor: fn() -> T, interest: Interest) -> io::Result<Self> {
+        match AsyncFd::with_interest(descriptor(), interest) {
+            Ok(polled) => {
+                let flags = OFlag::from_bits_retain(fcntl(polled.get_ref(), FcntlArg::F_GETFL)?);
+                fcntl(
+                    polled.get_ref(),
+                    FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK),
+                )?;
+                let kind =
+                    SFlag::from_bits_truncate(fstat(polled.get_ref())?.st_mode) & SFlag::S_IFMT;
+                Ok(Self {
+                    descriptor: Descriptor::Polled(polled),
+                    flags: Some(flags),
+                    drains: kind == SFlag::S_IFIFO && !flags.contains(OFlag::O_DIRECT),
+                })
+            }
+            Err(error) if error.raw_os_error() == Some(Errno::EPERM as i32) => Ok(Self {
+                descriptor: Descriptor::Ready(descriptor()),
+                flags: None,
+                drains: false,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads what there is, waiting until there is something; 0 at the end.
+    ///
+    /// # Errors
+    /// As read(2).
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let polled = match &self.descriptor {
+            Descriptor::Polled(polled) => polled,
+            Descriptor::Ready(file) => return again(|| nix::unistd::read(file, buffer)),
+        };
+        loop {
+            let mut ready = polled.readable().await.map_err(|_| Errno::EIO)?;
+            match again(|| nix::unistd::read(polled.get_ref(), buffer)) {
+                Err(Errno::EWOULDBLOCK) => ready.clear_ready(),
+                Ok(count) => {
+                    if self.drains && count > 0 && count < buffer.len() {
+                        // What comes next announces itself, and a read in vain is saved.
+                        ready.clear_ready();
+                    }
+                    return Ok(count);
+                }
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Reads what there is now, without waiting.
+    ///
+    /// # Errors
+    /// As read(2); `EWOULDBLOCK` where there is nothing.
+    pub fn read_now(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        again(|| nix::unistd::read(self.get_ref(), buffer))
+    }
+
+    /// Writes what can be written, waiting until that is something.
+    ///
+    /// # Errors
+    /// As write(2).
+    pub async fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        let polled = match &self.descriptor {
+            Descriptor::Polled(polled) => polled,
+            Descriptor::Ready(file) => return again(|| nix::unistd::write(file, bytes)),
+        };
+        loop {
+            // It mostly has room: the write itself tells, sooner than epoll.
+            match again(|| nix::unistd::write(polled.get_ref(), bytes)) {
+                Err(Errno::EWOULDBLOCK) => {}
+                result => return result,
+            }
+            let mut ready = polled.writable().await.map_err(|_| Errno::EIO)?;
+            match again(|| nix::unistd::write(polled.get_ref(), bytes)) {
+                Err(Errno::EWOULDBLOCK) => ready.clear_ready(),
+                result => return result,
+            }
+        }
+    }
+
+    /// Gives the descriptor its flags back, for those who share it.
+    pub fn restore(&self) {
+        if let Some(flags) = self.flags {
+            let _ = fcntl(self.get_ref(), FcntlArg::F_SETFL(flags));
+        }
+    }
+
+    fn get_ref(&self) -> &T {
+        match &self.descriptor {
+            Descriptor::Polled(polled) => polled.get_ref(),
+            Descriptor::Ready(file) => file,
+        }
+    }
+}
+
+/// Repeats a call that a signal interrupted.
+fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}

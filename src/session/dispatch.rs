@@ -1,0 +1,249 @@
+//! The requests of version 3: one row and one function each.
+
+use super::attrs::{Change, set};
+use super::handles::{Entry, OpenDir};
+use super::lines::{log_path, log_two_paths, trace, trace_ignored};
+use super::status::Status;
+use super::{Response, Session, attrs, transfer};
+use crate::fs::{Follow, Listed};
+use crate::log::event::Trace;
+use crate::log::{self, Event, Level};
+use crate::policy::Operation;
+use crate::protocol::{
+    Handle, MAX_PACKET, NewPath, Payload, SetAttrs, SetAttrsByHandle, StatusCode, TwoPaths,
+    WirePath, kind,
+};
+
+/// A request of version 3.
+#[derive(Debug)]
+pub struct Request {
+    /// Its packet type.
+    pub kind: u8,
+    /// What it is called and whether it writes.
+    pub operation: Operation,
+    /// What it does. The id is for the log and for responses that are written in place.
+    pub run: fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>,
+}
+
+/// In OpenSSH's order, which `-Q requests` prints.
+pub static REQUESTS: [Request; 18] = [
+    // Read-only mode judges OPEN by its flags.
+    request(kind::OPEN, "open", false, transfer::open),
+    request(kind::CLOSE, "close", false, transfer::close),
+    request(kind::READ, "read", false, transfer::read),
+    request(kind::WRITE, "write", true, transfer::write),
+    request(kind::LSTAT, "lstat", false, lstat),
+    request(kind::FSTAT, "fstat", false, fstat),
+    request(kind::SETSTAT, "setstat", true, setstat),
+    request(kind::FSETSTAT, "fsetstat", true, fsetstat),
+    request(kind::OPENDIR, "opendir", false, opendir),
+    request(kind::READDIR, "readdir", false, readdir),
+    request(kind::REMOVE, "remove", true, remove),
+    request(kind::MKDIR, "mkdir", true, mkdir),
+    request(kind::RMDIR, "rmdir", true, rmdir),
+    request(kind::REALPATH, "realpath", false, realpath),
+    request(kind::STAT, "stat", false, stat),
+    request(kind::RENAME, "rename", true, rename),
+    request(kind::READLINK, "readlink", false, readlink),
+    request(kind::SYMLINK, "symlink", true, symlink),
+];
+
+const fn request(
+    kind: u8,
+    name: &'static str,
+    writes: bool,
+    run: fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>,
+) -> Request {
+    Request {
+        kind,
+        operation: Operation { name, writes },
+        run,
+    }
+}
+
+fn lstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request { id, what: "lstat" });
+    log_path(Level::Verbose, "lstat name", &path);
+    let stat = session.view.stat(path.as_path(), Follow::No)?;
+    Ok(Response::Attrs(attrs::from_stat(&stat)))
+}
+
+/// System calls: one newfstatat(2).
+fn stat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request { id, what: "stat" });
+    log_path(Level::Verbose, "stat name", &path);
+    let stat = session.view.stat(path.as_path(), Follow::Yes)?;
+    Ok(Response::Attrs(attrs::from_stat(&stat)))
+}
+
+fn fstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let handle: Handle = payload.decode()?;
+    trace(Level::Debug1, || Trace::Fstat {
+        id,
+        path: session.handles.path(handle),
+        slot: session.handles.slot(handle),
+    });
+    let open = session
+        .handles
+        .file(handle)
+        .ok_or_else(Status::bad_handle)?;
+    Ok(Response::Attrs(attrs::from_stat(&open.file.stat()?)))
+}
+
+fn setstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let SetAttrs { path, attrs } = payload.decode()?;
+    trace_ignored(&attrs);
+    trace(Level::Debug1, || Trace::Setstat {
+        id,
+        path: path.as_bytes().to_vec(),
+    });
+    let (view, name) = (&session.view, path.as_path());
+    set(path.as_bytes(), &attrs, |change| match change {
+        Change::Size(size) => view.truncate(name, size),
+        Change::Permissions(mode) => view.chmod(name, mode, Follow::Yes),
+        Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::Yes),
+        Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::Yes),
+    })
+}
+
+fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let SetAttrsByHandle { handle, attrs } = payload.decode()?;
+    trace_ignored(&attrs);
+    let slot = session.handles.slot(handle);
+    trace(Level::Debug1, || Trace::Fsetstat { id, slot });
+    let open = session
+        .handles
+        .file(handle)
+        .ok_or_else(Status::bad_handle)?;
+    set(&open.path, &attrs, |change| match change {
+        Change::Size(size) => open.file.truncate(size),
+        Change::Permissions(mode) => open.file.chmod(mode),
+        Change::Times(atime, mtime) => open.file.utimes(atime, mtime),
+        Change::Owner(uid, gid) => open.file.chown(uid, gid),
+    })
+}
+
+fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "opendir",
+    });
+    log_path(Level::Info, "opendir", &path);
+    session.handles.check_room()?;
+    let dir = session.view.opendir(path.as_path())?;
+    let (slot, handle) = session.handles.insert(Entry::Dir(OpenDir {
+        dir,
+        path: path.into_bytes(),
+    }));
+    Ok(Response::Handle { slot, handle })
+}
+
+/// As many entries as fit a packet.
+fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let handle: Handle = payload.decode()?;
+    trace(Level::Debug1, || Trace::Readdir {
+        id,
+        path: session.handles.path(handle),
+        slot: session.handles.slot(handle),
+    });
+    let open = session.handles.dir(handle).ok_or_else(Status::bad_handle)?;
+    let longnames = &mut session.longnames;
+    longnames.begin();
+    let mut names = session.outbox.names(id);
+    let result = open.dir.list(|filename, stat| {
+        let longname = longnames.line(filename, stat);
+        if names.len() + NAME_FIELDS + filename.len() + longname.len() > MAX_PACKET {
+            return Listed::Full;
+        }
+        names.push(filename, longname, &attrs::from_stat(stat));
+        Listed::Taken
+    });
+    if names.is_empty() {
+        names.abandon();
+        result?;
+        return Err(Status::new(StatusCode::Eof));
+    }
+    // What failed behind the entries that are there fails again at the next READDIR.
+    let count = names.finish();
+    trace(Level::Debug1, || Trace::SentNames { id, count });
+    Ok(Response::Sent)
+}
+
+fn remove(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request { id, what: "remove" });
+    log_path(Level::Info, "remove name", &path);
+    session.view.unlink(path.as_path())?;
+    Ok(Response::Ok)
+}
+
+fn mkdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let NewPath { path, attrs } = payload.decode()?;
+    trace_ignored(&attrs);
+    let mode = attrs.permissions.map_or(0o777, |mode| mode & 0o7777);
+    trace(Level::Debug3, || Trace::Request { id, what: "mkdir" });
+    log::emit(Level::Info, || Event::Mkdir {
+        path: path.as_bytes().to_vec(),
+        mode,
+    });
+    session.view.mkdir(path.as_path(), mode)?;
+    Ok(Response::Ok)
+}
+
+fn rmdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request { id, what: "rmdir" });
+    log_path(Level::Info, "rmdir name", &path);
+    session.view.rmdir(path.as_path())?;
+    Ok(Response::Ok)
+}
+
+fn realpath(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    let path = if path.as_bytes().is_empty() {
+        WirePath::dot()
+    } else {
+        path
+    };
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "realpath",
+    });
+    log_path(Level::Verbose, "realpath", &path);
+    Ok(Response::name(session.view.canonical(path.as_path())?))
+}
+
+fn rename(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let TwoPaths { oldpath, newpath } = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request { id, what: "rename" });
+    log_two_paths("rename", &oldpath, &newpath);
+    session.view.rename(oldpath.as_path(), newpath.as_path())?;
+    Ok(Response::Ok)
+}
+
+fn readlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "readlink",
+    });
+    log_path(Level::Verbose, "readlink", &path);
+    Ok(Response::name(session.view.readlink(path.as_path())?))
+}
+
+fn symlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let TwoPaths { oldpath, newpath } = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "symlink",
+    });
+    log_two_paths("symlink", &oldpath, &newpath);
+    session.view.symlink(oldpath.as_path(), newpath.as_path())?;
+    Ok(Response::Ok)
+}
+
+/// The lengths of two strings, and ATTRS with all that version 3 has.
+const NAME_FIELDS: usize = 4 + 4 + 32;

@@ -1,0 +1,496 @@
+//! The extensions: one row and one function each. The row serves dispatch, the announcement, `-Q requests`, `-p`, `-P` and read-only mode.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sys::statvfs::{FsFlags, Statvfs as FsFigures};
+
+use super::attrs::{Change, set};
+use super::copy::Copy;
+use super::lines::{log_path, log_two_paths, trace, trace_ignored};
+use super::status::Status;
+use super::{Response, Session};
+use crate::fs::Follow;
+use crate::identity;
+use crate::log::event::Trace;
+use crate::log::{self, Event, Level};
+use crate::policy::Operation;
+use crate::protocol::{
+    CopyData, Handle, IdLists, Limits, MAX_DATA, MAX_PACKET, Payload, SetAttrs, StatusCode,
+    Statvfs, TwoPaths, UserGroupNames, WirePath,
+};
+
+/// An extension.
+#[derive(Debug)]
+pub struct Extension {
+    /// What it is called on the command line, and whether it writes.
+    pub operation: Operation,
+    /// What it is called on the wire.
+    pub wire: &'static str,
+    /// Its version, as announced.
+    pub version: &'static str,
+    /// What it does. The id is for the log.
+    pub run: fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>,
+}
+
+/// In the order in which they are announced.
+pub static EXTENSIONS: [Extension; 11] = [
+    POSIX_RENAME,
+    STATVFS,
+    FSTATVFS,
+    HARDLINK,
+    FSYNC,
+    LSETSTAT,
+    LIMITS,
+    EXPAND_PATH,
+    COPY_DATA,
+    HOME_DIRECTORY,
+    USERS_GROUPS_BY_ID,
+];
+
+/// `posix-rename@openssh.com`: rename, replacing what stands at the new name.
+///
+/// | field   | type   | meaning      |
+/// |---------|--------|--------------|
+/// | oldpath | string |              |
+/// | newpath | string |              |
+///
+/// Source: PROTOCOL §4.3; rename(2).
+const POSIX_RENAME: Extension = Extension {
+    operation: Operation {
+        name: "posix-rename",
+        writes: true,
+    },
+    wire: "posix-rename@openssh.com",
+    version: "1",
+    run: posix_rename,
+};
+
+fn posix_rename(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let TwoPaths { oldpath, newpath } = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "posix-rename",
+    });
+    log_two_paths("posix-rename", &oldpath, &newpath);
+    session.view.replace(oldpath.as_path(), newpath.as_path())?;
+    Ok(Response::Ok)
+}
+
+/// `statvfs@openssh.com`: figures of the file system on which a path lies.
+///
+/// | field | type   | meaning |
+/// |-------|--------|---------|
+/// | path  | string |         |
+///
+/// Source: PROTOCOL §4.4; statvfs(3).
+const STATVFS: Extension = Extension {
+    operation: Operation {
+        name: "statvfs",
+        writes: false,
+    },
+    wire: "statvfs@openssh.com",
+    version: "2",
+    run: statvfs,
+};
+
+fn statvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "statvfs",
+    });
+    log_path(Level::Info, "statvfs", &path);
+    Ok(Response::Statvfs(figures(
+        &session.view.statvfs(path.as_path())?,
+    )))
+}
+
+/// `fstatvfs@openssh.com`: figures of the file system on which an open file lies.
+///
+/// | field  | type   | meaning |
+/// |--------|--------|---------|
+/// | handle | string |         |
+///
+/// Source: PROTOCOL §4.4; fstatvfs(3).
+const FSTATVFS: Extension = Extension {
+    operation: Operation {
+        name: "fstatvfs",
+        writes: false,
+    },
+    wire: "fstatvfs@openssh.com",
+    version: "2",
+    run: fstatvfs,
+};
+
+fn fstatvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let handle: Handle = payload.decode()?;
+    trace(Level::Debug1, || Trace::Fstatvfs {
+        id,
+        path: session.handles.path(handle),
+        slot: session.handles.slot(handle),
+    });
+    let open = session
+        .handles
+        .file(handle)
+        .ok_or_else(Status::bad_handle)?;
+    Ok(Response::Statvfs(figures(&open.file.statvfs()?)))
+}
+
+fn figures(fs: &FsFigures) -> Statvfs {
+    const READ_ONLY: u64 = 1;
+    const NO_SUID: u64 = 2;
+    let flag = |flag, bit| if fs.flags().contains(flag) { bit } else { 0 };
+    Statvfs {
+        f_bsize: fs.block_size(),
+        f_frsize: fs.fragment_size(),
+        f_blocks: fs.blocks(),
+        f_bfree: fs.blocks_free(),
+        f_bavail: fs.blocks_available(),
+        f_files: fs.files(),
+        f_ffree: fs.files_free(),
+        f_favail: fs.files_available(),
+        f_fsid: fs.filesystem_id(),
+        f_flag: flag(FsFlags::ST_RDONLY, READ_ONLY) | flag(FsFlags::ST_NOSUID, NO_SUID),
+        f_namemax: fs.name_max(),
+    }
+}
+
+/// `hardlink@openssh.com`: a second name for a file.
+///
+/// | field   | type   | meaning            |
+/// |---------|--------|--------------------|
+/// | oldpath | string | the existing file  |
+/// | newpath | string | the name to create |
+///
+/// Source: PROTOCOL §4.5; linkat(2).
+const HARDLINK: Extension = Extension {
+    operation: Operation {
+        name: "hardlink",
+        writes: true,
+    },
+    wire: "hardlink@openssh.com",
+    version: "1",
+    run: hardlink,
+};
+
+fn hardlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let TwoPaths { oldpath, newpath } = payload.decode()?;
+    trace(Level::Debug3, || Trace::Request {
+        id,
+        what: "hardlink",
+    });
+    log_two_paths("hardlink", &oldpath, &newpath);
+    session.view.link(oldpath.as_path(), newpath.as_path())?;
+    Ok(Response::Ok)
+}
+
+/// `fsync@openssh.com`: wait until a file is on the disk.
+///
+/// | field  | type   | meaning |
+/// |--------|--------|---------|
+/// | handle | string |         |
+///
+/// Source: PROTOCOL §4.6; fsync(2).
+const FSYNC: Extension = Extension {
+    // It changes nothing, but OpenSSH refuses it in read-only mode.
+    operation: Operation {
+        name: "fsync",
+        writes: true,
+    },
+    wire: "fsync@openssh.com",
+    version: "1",
+    run: fsync,
+};
+
+fn fsync(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let handle: Handle = payload.decode()?;
+    trace(Level::Debug3, || Trace::Fsync {
+        id,
+        slot: session.handles.slot(handle),
+    });
+    log::emit(Level::Verbose, || Event::Path {
+        threshold: Level::Verbose,
+        what: "fsync",
+        path: session
+            .handles
+            .path(handle)
+            .unwrap_or_else(|| b"(null)".to_vec()),
+    });
+    session
+        .handles
+        .file(handle)
+        .ok_or_else(Status::bad_handle)?
+        .file
+        .sync()?;
+    Ok(Response::Ok)
+}
+
+/// `lsetstat@openssh.com`: SETSTAT that does not follow a symbolic link. A size makes no sense then: BAD_MESSAGE.
+///
+/// | field | type   | meaning |
+/// |-------|--------|---------|
+/// | path  | string |         |
+/// | attrs | ATTRS  |         |
+///
+/// Source: PROTOCOL §4.7.
+const LSETSTAT: Extension = Extension {
+    operation: Operation {
+        name: "lsetstat",
+        writes: true,
+    },
+    wire: "lsetstat@openssh.com",
+    version: "1",
+    run: lsetstat,
+};
+
+fn lsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let SetAttrs { path, attrs } = payload.decode()?;
+    trace_ignored(&attrs);
+    trace(Level::Debug1, || Trace::Lsetstat {
+        id,
+        path: path.as_bytes().to_vec(),
+    });
+    if attrs.size.is_some() {
+        return Err(Status::new(StatusCode::BadMessage));
+    }
+    let (view, name) = (&session.view, path.as_path());
+    set(path.as_bytes(), &attrs, |change| match change {
+        Change::Size(_) => Err(Errno::EINVAL),
+        Change::Permissions(mode) => view.chmod(name, mode, Follow::No),
+        Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::No),
+        Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::No),
+    })
+}
+
+/// `limits@openssh.com`: how long packets, reads and writes may be, and how many handles can be open.
+///
+/// No fields.
+///
+/// Source: PROTOCOL §4.8.
+const LIMITS: Extension = Extension {
+    operation: Operation {
+        name: "limits",
+        writes: false,
+    },
+    wire: "limits@openssh.com",
+    version: "1",
+    run: limits,
+};
+
+fn limits(session: &mut Session, id: u32, _: Payload<'_>) -> Result<Response, Status> {
+    trace(Level::Debug1, || Trace::Request { id, what: "limits" });
+    Ok(Response::Limits(Limits {
+        max_packet_length: MAX_PACKET as u64,
+        max_read_length: MAX_DATA as u64,
+        max_write_length: MAX_DATA as u64,
+        max_open_handles: session.handles.limit() as u64,
+    }))
+}
+
+/// `expand-path@openssh.com`: REALPATH that knows `~` (where the session started) and `~user`.
+///
+/// | field | type   | meaning |
+/// |-------|--------|---------|
+/// | path  | string |         |
+///
+/// Source: PROTOCOL §4.9.
+const EXPAND_PATH: Extension = Extension {
+    operation: Operation {
+        name: "expand-path",
+        writes: false,
+    },
+    wire: "expand-path@openssh.com",
+    version: "1",
+    run: expand_path,
+};
+
+fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let path: WirePath = payload.decode()?;
+    let start = session.view.start()?;
+    trace(Level::Debug3, || Trace::Expand {
+        id,
+        path: path.as_bytes().to_vec(),
+    });
+    let bytes = path.as_bytes();
+    let expanded = match bytes.split_first() {
+        None => PathBuf::from("."),
+        Some((b'~', rest)) => {
+            let slash = rest
+                .iter()
+                .position(|byte| *byte == b'/')
+                .unwrap_or(rest.len());
+            let (user, below) = rest.split_at(slash);
+            let below = below.strip_prefix(b"/").unwrap_or(below);
+            let home = if user.is_empty() {
+                Some(start)
+            } else {
+                identity::home_of(user)
+            };
+            let home = home.ok_or(Status {
+                code: StatusCode::NoSuchFile,
+                message: "no such user".into(),
+            })?;
+            if below.is_empty() && slash == rest.len() {
+                home
+            } else {
+                joined(home, below)
+            }
+        }
+        Some((b'/', _)) => path.as_path().to_path_buf(),
+        Some(_) => joined(start, bytes),
+    };
+    log::emit(Level::Verbose, || Event::Path {
+        threshold: Level::Verbose,
+        what: "expand",
+        path: expanded.as_os_str().as_bytes().to_vec(),
+    });
+    Ok(Response::name(session.view.canonical(&expanded)?))
+}
+
+/// `base/rest`, without a look at what `rest` begins with.
+fn joined(base: PathBuf, rest: &[u8]) -> PathBuf {
+    let mut bytes = base.into_os_string().into_vec();
+    bytes.push(b'/');
+    bytes.extend_from_slice(rest);
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// `copy-data`: copy from one open file to another, within the server.
+///
+/// The fields are those of [`CopyData`]. Past the end of the source it answers EOF, and what was copied stays.
+///
+/// Source: PROTOCOL §4.10; draft-ietf-secsh-filexfer-extensions-00 §7.
+const COPY_DATA: Extension = Extension {
+    operation: Operation {
+        name: "copy-data",
+        writes: true,
+    },
+    wire: "copy-data",
+    version: "1",
+    run: copy_data,
+};
+
+fn copy_data(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let request: CopyData = payload.decode()?;
+    let handles = &session.handles;
+    let (from, to) = (request.read_from_handle, request.write_to_handle);
+    trace(Level::Debug1, || Trace::CopyData {
+        id,
+        from: handles.path(from),
+        from_slot: handles.slot(from),
+        offset: request.read_from_offset,
+        len: request.read_data_length,
+        to: handles.path(to),
+        to_slot: handles.slot(to),
+        to_offset: request.write_to_offset,
+    });
+    Ok(Response::Copy(Copy::begin(&session.handles, &request)?))
+}
+
+/// `home-directory`: the home directory of a user; of the session's own where the name is empty.
+///
+/// | field    | type   | meaning |
+/// |----------|--------|---------|
+/// | username | string |         |
+///
+/// Source: PROTOCOL §4.12; draft-ietf-secsh-filexfer-extensions-00 §5.
+const HOME_DIRECTORY: Extension = Extension {
+    operation: Operation {
+        name: "home-directory",
+        writes: false,
+    },
+    wire: "home-directory",
+    version: "1",
+    run: home_directory,
+};
+
+fn home_directory(
+    session: &mut Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Response, Status> {
+    let user: WirePath = payload.decode()?;
+    trace(Level::Debug3, || Trace::HomeDirectory {
+        id,
+        user: user.as_bytes().to_vec(),
+    });
+    let home = if user.as_bytes().is_empty() {
+        Some(session.login.home.clone())
+    } else {
+        identity::home_of(user.as_bytes())
+    };
+    let home = home.ok_or_else(|| Status::because(StatusCode::Failure, "no such user"))?;
+    log::emit(Level::Verbose, || Event::Path {
+        threshold: Level::Verbose,
+        what: "home-directory",
+        path: home.as_os_str().as_bytes().to_vec(),
+    });
+    Ok(Response::name(home))
+}
+
+/// `users-groups-by-id@openssh.com`: names of users and groups, empty where there is none.
+///
+/// | field | type   | meaning       |
+/// |-------|--------|---------------|
+/// | uids  | string | row of uint32 |
+/// | gids  | string | row of uint32 |
+///
+/// Source: PROTOCOL §4.11.
+const USERS_GROUPS_BY_ID: Extension = Extension {
+    operation: Operation {
+        name: "users-groups-by-id",
+        writes: false,
+    },
+    wire: "users-groups-by-id@openssh.com",
+    version: "1",
+    run: users_groups_by_id,
+};
+
+fn users_groups_by_id(
+    session: &mut Session,
+    _: u32,
+    payload: Payload<'_>,
+) -> Result<Response, Status> {
+    let IdLists { uids, gids } = IdLists::decode(payload)?;
+    trace(Level::Debug1, || Trace::IdsAsked {
+        uids: uids.len() * 4,
+        gids: gids.len() * 4,
+    });
+    let known = &mut session.longnames.names;
+    let mut names = UserGroupNames::default();
+    for id in &uids {
+        let name = known.user(*id).unwrap_or_default();
+        trace(Level::Debug3, || Trace::IdNamed {
+            what: "uid",
+            id: *id,
+            name: name.to_vec(),
+        });
+        names.push_user(name);
+        within_packet(&names)?;
+    }
+    for id in &gids {
+        let name = known.group(*id).unwrap_or_default();
+        trace(Level::Debug3, || Trace::IdNamed {
+            what: "gid",
+            id: *id,
+            name: name.to_vec(),
+        });
+        names.push_group(name);
+        within_packet(&names)?;
+    }
+    log::emit(Level::Verbose, || Event::UsersGroups {
+        users: uids.len() + gids.len(),
+    });
+    Ok(Response::Names(names))
+}
+
+/// A response never grows past what a client takes.
+fn within_packet(names: &UserGroupNames) -> Result<(), Status> {
+    if names.len() > MAX_DATA {
+        return Err(Status::because(StatusCode::Failure, "too many names"));
+    }
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! What the client has open. A handle is a slot and a generation, so that a stale one never meets another's file.
+
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+use nix::unistd::dup;
+
+use crate::fs::{Dir, File};
+use crate::log::event::Slot;
+use crate::protocol::Handle;
+
+/// A file that the client opened.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The file.
+    pub file: File,
+    /// The filename of the OPEN.
+    pub path: Vec<u8>,
+    /// Bytes read by the client.
+    pub read: u64,
+    /// Bytes written by the client.
+    pub written: u64,
+    /// When it was opened.
+    pub since: Instant,
+    /// Whether it can be written.
+    pub writable: bool,
+    /// Whether a write failed.
+    pub failed: bool,
+    /// Whether a read met the end of the file.
+    pub ended: bool,
+    /// How far reads came, in bytes from the start.
+    pub reached: u64,
+}
+
+impl OpenFile {
+    /// Whether the client saw the end of the file, by a read past it or up to it.
+    #[must_use]
+    pub fn was_read_to_its_end(&self) -> bool {
+        self.ended
+            || self
+                .file
+                .stat()
+                .is_ok_and(|stat| self.reached >= stat.st_size as u64)
+    }
+}
+
+/// A directory that the client opened.
+#[derive(Debug)]
+pub struct OpenDir {
+    /// The directory.
+    pub dir: Dir,
+    /// The path of the OPENDIR.
+    pub path: Vec<u8>,
+}
+
+/// What a handle stands for.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "see the types")]
+pub enum Entry {
+    File(OpenFile),
+    Dir(OpenDir),
+}
+
+impl Entry {
+    /// The path under which it was opened.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        match self {
+            Self::File(file) => &file.path,
+            Self::Dir(dir) => &dir.path,
+        }
+    }
+}
+
+/// All that is open.
+#[derive(Debug, Default)]
+pub struct Handles {
+    slots: Vec<Place>,
+    /// Free slots; the last one freed is the next one used, as in OpenSSH's log.
+    free: Vec<u32>,
+    open: usize,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    generation: u32,
+    entry: Option<Entry>,
+}
+
+impl Handles {
+    /// How many can be open at once: what RLIMIT_NOFILE leaves beside the program's own descriptors.
+    pub fn limit(&mut self) -> usize {
+        let open = self.open;
+        *self.limit.get_or_insert_with(|| limit(open))
+    }
+
+    /// Whether one more can be opened.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn check_room(&mut self) -> Result<(), Errno> {
+        if self.open < self.limit() {
+            Ok(())
+        } else {
+            Err(Errno::EMFILE)
+        }
+    }
+
+    /// Takes note of something opened: its slot, and the handle for the client.
+    pub fn insert(&mut self, entry: Entry) -> (u32, [u8; 8]) {
+        self.open += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Place::default());
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let mut generation = 0;
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            generation = place.generation;
+            place.entry = Some(entry);
+        }
+        let mut handle = [0; 8];
+        handle[..4].copy_from_slice(&slot.to_be_bytes());
+        handle[4..].copy_from_slice(&generation.to_be_bytes());
+        (slot, handle)
+    }
+
+    /// The slot of a valid handle, for the log.
+    #[must_use]
+    pub fn slot(&self, handle: Handle) -> Slot {
+        Slot(self.get(handle).map(|(slot, _)| slot))
+    }
+
+    /// The path of a valid handle, for the log.
+    #[must_use]
+    pub fn path(&self, handle: Handle) -> Option<Vec<u8>> {
+        self.get(handle).map(|(_, entry)| entry.path().to_vec())
+    }
+
+    /// The file behind a handle.
+    pub fn file(&mut self, handle: Handle) -> Option<&mut OpenFile> {
+        match self.get_mut(handle)? {
+            Entry::File(file) => Some(file),
+            Entry::Dir(_) => None,
+        }
+    }
+
+    /// The file behind a handle, to be used beside another one.
+    #[must_use]
+    pub fn shared_file(&self, handle: Handle) -> Option<&File> {
+        match self.get(handle)? {
+            (_, Entry::File(open)) => Some(&open.file),
+            (_, Entry::Dir(_)) => None,
+        }
+    }
+
+    /// Takes note of bytes copied from one file to another.
+    pub fn count_copied(&mut self, from: Handle, to: Handle, count: u64) {
+        if let Some(from) = self.file(from) {
+            from.read += count;
+        }
+        if let Some(to) = self.file(to) {
+            to.written += count;
+        }
+    }
+
+    /// The directory behind a handle.
+    pub fn dir(&mut self, handle: Handle) -> Option<&mut OpenDir> {
+        match self.get_mut(handle)? {
+            Entry::Dir(dir) => Some(dir),
+            Entry::File(_) => None,
+        }
+    }
+
+    /// Gives back what a handle stood for; the handle is never valid again.
+    pub fn remove(&mut self, handle: Handle) -> Option<Entry> {
+        let (slot, generation) = split(handle)?;
+        let place = self.slots.get_mut(slot as usize)?;
+        if place.generation != generation {
+            return None;
+        }
+        let entry = place.entry.take()?;
+        self.open -= 1;
+        // A slot whose generations are used up is not used again.
+        if let Some(next) = generation.checked_add(1) {
+            place.generation = next;
+            self.free.push(slot);
+        }
+        Some(entry)
+    }
+
+    /// Gives back all that is open, in the order of the slots.
+    pub fn drain(&mut self) -> impl Iterator<Item = Entry> {
+        self.open = 0;
+        self.free.clear();
+        std::mem::take(&mut self.slots)
+            .into_iter()
+            .filter_map(|place| place.entry)
+    }
+
+    fn get(&self, handle: Handle) -> Option<(u32, &Entry)> {
+        let (slot, generation) = split(handle)?;
+        let place = self.slots.get(slot as usize)?;
+        let entry = place.entry.as_ref()?;
+        (place.generation == generation).then_some((slot, entry))
+    }
+
+    fn get_mut(&mut self, handle: Handle) -> Option<&mut Entry> {
+        let (slot, generation) = split(handle)?;
+        let place = self.slots.get_mut(slot as usize)?;
+        if place.generation == generation {
+            place.entry.as_mut()
+        } else {
+            None
+        }
+    }
+}
+
+fn split(handle: Handle) -> Option<(u32, u32)> {
+    let bytes = u64::from_be_bytes(handle.0?);
+    let slot = u32::try_from(bytes >> 32).ok()?;
+    Some((slot, (bytes & u64::from(u32::MAX)) as u32))
+}
+
+/// What RLIMIT_NOFILE leaves for handles, `open` of which are there already.
+fn limit(open: usize) -> usize {
+    let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| {
+        usize::try_from(soft).unwrap_or(usize::MAX)
+    });
+    let used = used_descriptors().saturating_sub(open);
+    descriptors.saturating_sub(used + SPARE).max(1)
+}
+
+/// How many descriptors the process has.
+fn used_descriptors() -> usize {
+    match std::fs::read_dir("/proc/self/fd") {
+        // One of them is the listing's own.
+        Ok(entries) => entries.count().saturating_sub(1),
+        // Without /proc: the lowest free number, since the low ones are in use.
+        Err(_) => dup(std::io::stdin()).map_or(DEFAULT_USED, |fd| {
+            usize::try_from(fd.as_raw_fd()).unwrap_or(DEFAULT_USED)
+        }),
+    }
+}
+
+/// Descriptors that requests need for a moment, or the name service.
+const SPARE: usize = 2;
+/// Standard ones, log, runtime and signals.
+const DEFAULT_USED: usize = 9;

@@ -1,0 +1,146 @@
+//! Long names: a line of `ls -l` for each entry of a listing, as OpenSSH prints it.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::fs::FileStat;
+use crate::identity::Names;
+use crate::log::time;
+
+/// Makes long names, and remembers what is costly in them: names of users and groups, and times, which listings repeat.
+#[derive(Debug, Default)]
+pub struct LongNames {
+    /// Names of users and groups.
+    pub names: Names,
+    times: HashMap<(i64, bool), String>,
+    now: i64,
+    line: Vec<u8>,
+}
+
+impl LongNames {
+    /// Takes note of the time: a listing begins.
+    pub fn begin(&mut self) {
+        self.now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as i64);
+    }
+
+    /// `drwxr-xr-x    5 markus   markus       1024 Jan 13 18:39 .ssh`
+    ///
+    /// | column  | width      |                                              |
+    /// |---------|------------|----------------------------------------------|
+    /// | mode    | 11         | strmode(3)                                   |
+    /// | links   | 3, right   |                                              |
+    /// | user    | 8          | the number where there is no name            |
+    /// | group   | 8          | the number where there is no name            |
+    /// | size    | 8, right   | bytes                                        |
+    /// | time    | 12         | the year, or the time of day within 182 days |
+    /// | name    |            |                                              |
+    ///
+    /// Source: sftp-common.c `ls_file`.
+    pub fn line(&mut self, name: &[u8], stat: &FileStat) -> &[u8] {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        line.extend_from_slice(&mode(stat.st_mode));
+        // Writing to a Vec cannot fail.
+        let _ = write!(line, " {:>3} ", stat.st_nlink);
+        column(&mut line, self.names.user(stat.st_uid), stat.st_uid);
+        column(&mut line, self.names.group(stat.st_gid), stat.st_gid);
+        let _ = write!(line, "{:>8} ", stat.st_size as u64);
+        line.extend_from_slice(self.time(stat.st_mtime).as_bytes());
+        line.push(b' ');
+        line.extend_from_slice(name);
+        self.line = line;
+        &self.line
+    }
+
+    fn time(&mut self, mtime: i64) -> &str {
+        let recent = self.now - HALF_A_YEAR < mtime && self.now >= mtime;
+        // Offsets of time zones are whole minutes, but for some of long ago.
+        let key = if mtime >= WHOLE_MINUTES {
+            mtime / 60 * 60
+        } else {
+            mtime
+        };
+        if self.times.len() >= MAX_TIMES {
+            self.times.clear();
+        }
+        self.times.entry((key, recent)).or_insert_with(|| {
+            let local = time::local(mtime);
+            if recent {
+                local.recent()
+            } else {
+                local.distant()
+            }
+        })
+    }
+}
+
+fn column(line: &mut Vec<u8>, name: Option<&[u8]>, number: u32) {
+    let start = line.len();
+    match name {
+        Some(name) => line.extend_from_slice(name),
+        None => {
+            let _ = write!(line, "{number}");
+        }
+    }
+    let width = (line.len() - start).max(8);
+    line.resize(start + width + 1, b' ');
+}
+
+/// File type and permissions as strmode(3) prints them, its trailing blank included.
+fn mode(mode: u32) -> [u8; 11] {
+    let kind = match mode & 0o170_000 {
+        0o040_000 => b'd',
+        0o020_000 => b'c',
+        0o060_000 => b'b',
+        0o100_000 => b'-',
+        0o120_000 => b'l',
+        0o140_000 => b's',
+        0o010_000 => b'p',
+        _ => b'?',
+    };
+    let bit = |bit: u32, set: u8| if mode & bit != 0 { set } else { b'-' };
+    // Execute permission and, in its place, setuid, setgid or the sticky bit.
+    let execute = |bit: u32, special: u32, both: u8, alone: u8| match (
+        mode & bit != 0,
+        mode & special != 0,
+    ) {
+        (false, false) => b'-',
+        (true, false) => b'x',
+        (true, true) => both,
+        (false, true) => alone,
+    };
+    [
+        kind,
+        bit(0o400, b'r'),
+        bit(0o200, b'w'),
+        execute(0o100, 0o4000, b's', b'S'),
+        bit(0o040, b'r'),
+        bit(0o020, b'w'),
+        execute(0o010, 0o2000, b's', b'S'),
+        bit(0o004, b'r'),
+        bit(0o002, b'w'),
+        execute(0o001, 0o1000, b't', b'T'),
+        b' ',
+    ]
+}
+
+/// Seconds: 365 days, halved.
+const HALF_A_YEAR: i64 = 365 * 24 * 60 * 60 / 2;
+/// 1973-01-01: the last offset that was not of whole minutes, Liberia's, ended in 1972.
+const WHOLE_MINUTES: i64 = 94_694_400;
+const MAX_TIMES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::mode;
+
+    #[test]
+    fn modes_read_as_strmode_prints_them() {
+        assert_eq!(&mode(0o100_644), b"-rw-r--r-- ");
+        assert_eq!(&mode(0o041_777), b"drwxrwxrwt ");
+        assert_eq!(&mode(0o120_777), b"lrwxrwxrwx ");
+    }
+}

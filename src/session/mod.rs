@@ -1,0 +1,283 @@
+//! A session: requests in, responses out. Here protocol, policy and file system meet.
+//!
+//! This file answers packets one after another; [`serve`] moves them. Knows nothing of command lines or of how the program was started.
+
+mod attrs;
+mod channel;
+mod copy;
+pub mod dispatch;
+pub mod extended;
+mod handles;
+mod inbox;
+mod lines;
+mod longname;
+pub mod serve;
+pub mod signals;
+mod status;
+mod transfer;
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use crate::fs::View;
+use crate::identity::Login;
+use crate::log::event::Trace;
+use crate::log::{self, Event, Level};
+use crate::policy::Policy;
+use crate::protocol::{
+    Attrs, Limits, Malformed, Outbox, Packet, Payload, StatusCode, Statvfs, UserGroupNames,
+    Version, kind, request_id,
+};
+
+use copy::Copy;
+use dispatch::REQUESTS;
+use extended::EXTENSIONS;
+use handles::{Entry, Handles};
+use lines::trace;
+use longname::LongNames;
+use status::Status;
+
+pub use status::cause;
+
+/// What a session is made of.
+#[derive(Debug)]
+pub struct Session {
+    view: View,
+    policy: Policy,
+    login: Login,
+    force_file_mode: Option<u32>,
+    handles: Handles,
+    longnames: LongNames,
+    outbox: Outbox,
+    /// What the client said in INIT; none before.
+    version: Option<u32>,
+}
+
+/// What a request is answered by.
+#[derive(Debug)]
+pub enum Response {
+    /// STATUS: success.
+    Ok,
+    /// HANDLE; the slot is for the log.
+    #[allow(missing_docs, reason = "as said")]
+    Handle { slot: u32, handle: [u8; 8] },
+    /// ATTRS.
+    Attrs(Attrs),
+    /// NAME with one name.
+    Name(Vec<u8>),
+    /// The reply to statvfs and fstatvfs.
+    Statvfs(Statvfs),
+    /// The reply to limits.
+    Limits(Limits),
+    /// The reply to users-groups-by-id.
+    Names(UserGroupNames),
+    /// It stands in the outbox already.
+    Sent,
+    /// It comes when the copy has ended.
+    Copy(Copy),
+}
+
+impl Response {
+    fn name(path: impl Into<OsString>) -> Self {
+        Self::Name(path.into().into_vec())
+    }
+}
+
+/// A request that is still at work.
+#[derive(Debug)]
+struct Pending {
+    id: u32,
+    copy: Copy,
+}
+
+/// The client did not begin with INIT.
+#[derive(Debug, thiserror::Error)]
+#[error("a request before INIT")]
+pub struct BeforeInit;
+
+impl Session {
+    /// A session for `login` in `view`. With `force_file_mode` every file gets exactly that mode, whatever client and umask say.
+    #[must_use]
+    pub fn new(view: View, policy: Policy, login: Login, force_file_mode: Option<u32>) -> Self {
+        Self {
+            view,
+            policy,
+            login,
+            force_file_mode,
+            handles: Handles::default(),
+            longnames: LongNames::default(),
+            outbox: Outbox::new(OUTBOX),
+            version: None,
+        }
+    }
+
+    /// Whether INIT was answered.
+    fn is_initialised(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Carries out the request in `packet` and puts the response into the outbox, unless the request is still at work.
+    fn serve(&mut self, packet: Packet<'_>) -> Result<Option<Pending>, BeforeInit> {
+        if packet.kind == Some(kind::INIT) {
+            return self.init(packet.body).map(|()| None);
+        }
+        if !self.is_initialised() {
+            let request = match packet.kind {
+                Some(kind::EXTENDED) => "extended".to_owned(),
+                Some(kind) => kind.to_string(),
+                None => "empty".to_owned(),
+            };
+            log::emit(Level::Error, || Event::BeforeInit { request });
+            return Err(BeforeInit);
+        }
+        let (id, result) = match (packet.kind, request_id(packet.body)) {
+            (Some(kind), Ok((id, payload))) => (id, self.run(kind, id, payload)),
+            // There is no id to answer to.
+            (_, Err(Malformed)) | (None, _) => (0, Err(Malformed.into())),
+        };
+        Ok(self.respond(id, result))
+    }
+
+    fn init(&mut self, body: &[u8]) -> Result<(), BeforeInit> {
+        let Ok((version, _)) = request_id(body) else {
+            if self.is_initialised() {
+                self.respond(0, Err(Malformed.into()));
+                return Ok(());
+            }
+            log::emit(Level::Error, || Event::BeforeInit {
+                request: "malformed".to_owned(),
+            });
+            return Err(BeforeInit);
+        };
+        self.version = Some(version);
+        log::emit(Level::Verbose, || Event::ClientVersion(version));
+        let announced = EXTENSIONS.iter().filter(|extension| {
+            let permitted = self.policy.permit(extension.operation).is_ok();
+            if !permitted {
+                let extension = extension.wire;
+                log::emit(Level::Debug2, || Event::NotAdvertised { extension });
+            }
+            permitted
+        });
+        let extensions = announced
+            .map(|extension| (extension.wire, extension.version))
+            .collect();
+        self.outbox.version(&Version {
+            version: VERSION,
+            extensions,
+        });
+        Ok(())
+    }
+
+    fn run(&mut self, kind: u8, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+        if kind == kind::EXTENDED {
+            return self.run_extended(id, payload);
+        }
+        let Some(request) = REQUESTS.iter().find(|request| request.kind == kind) else {
+            log::emit(Level::Error, || Event::UnknownMessage { kind });
+            return Err(Status::new(StatusCode::OpUnsupported));
+        };
+        self.policy.permit(request.operation)?;
+        (request.run)(self, id, payload)
+    }
+
+    fn run_extended(&mut self, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+        let (name, payload) = payload.string()?;
+        let Some(extension) = EXTENSIONS
+            .iter()
+            .find(|extension| extension.wire.as_bytes() == name)
+        else {
+            log::emit(Level::Error, || Event::UnknownExtension {
+                request: name.to_vec(),
+            });
+            return Err(Status::new(StatusCode::OpUnsupported));
+        };
+        self.policy.permit(extension.operation)?;
+        (extension.run)(self, id, payload)
+    }
+
+    fn respond(&mut self, id: u32, result: Result<Response, Status>) -> Option<Pending> {
+        match result {
+            Ok(Response::Ok) => self.respond_status(id, &Status::new(StatusCode::Ok)),
+            Ok(Response::Handle { slot, handle }) => {
+                trace(Level::Debug1, || Trace::SentHandle { id, slot });
+                self.outbox.handle(id, handle);
+            }
+            Ok(Response::Attrs(attrs)) => {
+                trace(Level::Debug1, || Trace::SentAttrs {
+                    id,
+                    flags: attrs.flags(),
+                });
+                self.outbox.attrs(id, &attrs);
+            }
+            Ok(Response::Name(name)) => {
+                trace(Level::Debug1, || Trace::SentNames { id, count: 1 });
+                self.outbox.name(id, &name);
+            }
+            Ok(Response::Statvfs(figures)) => self.outbox.extended_reply(id, &figures),
+            Ok(Response::Limits(limits)) => self.outbox.extended_reply(id, &limits),
+            Ok(Response::Names(names)) => self.outbox.extended_reply(id, &names),
+            Ok(Response::Sent) => {}
+            Ok(Response::Copy(copy)) => return Some(Pending { id, copy }),
+            Err(status) => self.respond_status(id, &status),
+        }
+        None
+    }
+
+    fn respond_status(&mut self, id: u32, status: &Status) {
+        let code = status.code as u32;
+        trace(Level::Debug3, || Trace::SentStatus { id, code });
+        let event = Event::Status { code };
+        log::emit(event.threshold(), || event);
+        // Versions before the third have no message.
+        let message = self
+            .version
+            .is_some_and(|version| version >= 3)
+            .then_some(status.message.as_ref());
+        self.outbox.status(id, status.code, message);
+    }
+
+    /// Closes what the client left open, and logs it.
+    fn close_all(&mut self) {
+        for entry in self.handles.drain() {
+            log_close(&entry, true);
+        }
+    }
+}
+
+/// The log lines of a handle that ends: OpenSSH's, and the outcome.
+fn log_close(entry: &Entry, forced: bool) {
+    let open = match entry {
+        Entry::Dir(dir) => {
+            log::emit(Level::Info, || Event::CloseDir {
+                forced,
+                path: Some(dir.path.clone()),
+            });
+            return;
+        }
+        Entry::File(open) => open,
+    };
+    log::emit(Level::Info, || Event::Close {
+        forced,
+        path: open.path.clone(),
+        read: open.read,
+        written: open.written,
+    });
+    let upload = open.written > 0 || (open.writable && open.read == 0);
+    log::emit(Level::Info, || Event::Transfer {
+        path: open.path.clone(),
+        upload,
+        complete: if upload {
+            !open.failed && !forced
+        } else {
+            open.was_read_to_its_end()
+        },
+        bytes: if upload { open.written } else { open.read },
+        seconds: open.since.elapsed().as_secs_f64(),
+    });
+}
+
+/// The one version that we speak, whatever the client asks for.
+const VERSION: u32 = 3;
+/// Room for the responses of a burst and the longest single one.
+const OUTBOX: usize = 384 * 1024;

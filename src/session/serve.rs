@@ -1,0 +1,302 @@
+//! The packet loop: one read, many packets, one write.
+//!
+//! | limit        | value    | why                                                              |
+//! |--------------|----------|------------------------------------------------------------------|
+//! | inbox        | 512 KiB  | a read takes all that a pipe holds, whatever waits in front of it |
+//! | high water   | 64 KiB   | responses leave before they are more than a pipe holds            |
+//!
+//! A client that does not read is not read from: nothing is served while responses above the high water wait.
+
+use std::io::{Stdin, Stdout, Write, stdin, stdout};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use tokio::io::Interest;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::channel::Channel;
+use super::inbox::Inbox;
+use super::signals::Signals;
+use super::{Pending, Session, cause};
+use crate::log::{self, Event, Level};
+use crate::protocol::{MAX_PACKET, next_packet};
+
+/// How a session ended, if it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client closed its side, or is gone.
+    Client,
+    /// No SFTP client came.
+    NotSftp,
+    /// A signal came.
+    Signal(Signal),
+    /// No first request came in time.
+    Silence,
+}
+
+/// The failure of a session.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error(transparent)]
+    BeforeInit(#[from] super::BeforeInit),
+    #[error("cannot use standard input and output")]
+    Channel(#[source] std::io::Error),
+    #[error("cannot read requests: {}", cause(*.0))]
+    Input(Errno),
+    #[error("cannot write responses: {}", cause(*.0))]
+    Output(Errno),
+    #[error(transparent)]
+    Oversized(#[from] crate::protocol::Oversized),
+}
+
+/// How long the first request may take.
+#[derive(Clone, Debug, Default)]
+pub struct Greeting {
+    /// After this long, the line is written to stderr.
+    pub announce: Option<(Duration, String)>,
+    /// After this long, the session ends.
+    pub limit: Option<Duration>,
+    /// Whether anything but an INIT ends the session at once.
+    pub strict: bool,
+}
+
+/// Serves `session` on descriptors 0 and 1 until it ends.
+///
+/// # Errors
+/// What ends it out of order; what was open is closed and logged all the same.
+pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
+    let signals = Signals::listen().map_err(Error::Channel)?;
+    let input = Channel::new(stdin, Interest::READABLE).map_err(Error::Channel)?;
+    let output = Channel::new(stdout, Interest::WRITABLE).map_err(Error::Channel)?;
+    let mut connection = Connection {
+        session,
+        inbox: Inbox::new(INBOX),
+        input,
+        output,
+        signals,
+        client_gone: false,
+    };
+    let end = connection.run(greeting).await;
+    connection.session.close_all();
+    // Both may be one description: the output was taken last, the input's flags are the older ones.
+    connection.output.restore();
+    connection.input.restore();
+    end
+}
+
+struct Connection {
+    session: Session,
+    inbox: Inbox,
+    input: Channel<Stdin>,
+    output: Channel<Stdout>,
+    signals: Signals,
+    /// Nobody reads responses any more; what has arrived is carried out all the same.
+    client_gone: bool,
+}
+
+impl Connection {
+    async fn run(&mut self, mut greeting: Greeting) -> Result<End, Error> {
+        let start = Instant::now();
+        loop {
+            if !self.session.is_initialised()
+                && greeting.strict
+                && !may_become_init(self.inbox.arrived())
+            {
+                return Ok(End::NotSftp);
+            }
+            if let Some(end) = self.serve_arrived().await? {
+                return Ok(end);
+            }
+            if let Some(end) = self.flush().await? {
+                return Ok(end);
+            }
+            let received = if self.session.is_initialised() || self.client_gone {
+                self.receive(None).await
+            } else {
+                self.receive_greeting(&mut greeting, start).await
+            };
+            match received? {
+                Received::Some => {}
+                Received::End => {
+                    log::emit(Level::Debug1, || Event::EndOfInput);
+                    let never = greeting.strict
+                        && greeting.announce.is_none()
+                        && !self.session.is_initialised();
+                    return Ok(if never { End::NotSftp } else { End::Client });
+                }
+                Received::Signal(signal) => return Ok(End::Signal(signal)),
+                Received::Late => return Ok(End::Silence),
+            }
+        }
+    }
+
+    /// Carries out every whole request that has arrived.
+    async fn serve_arrived(&mut self) -> Result<Option<End>, Error> {
+        loop {
+            let (packet, length) = match next_packet(self.inbox.arrived()) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(None),
+                Err(oversized) => {
+                    // What was served is answered first.
+                    let _ = timeout(LAST_WORDS, self.flush()).await;
+                    return Err(oversized.into());
+                }
+            };
+            let pending = self.session.serve(packet)?;
+            self.inbox.served(length);
+            if let Some(pending) = pending {
+                if let Some(signal) = self.finish(pending).await {
+                    return Ok(Some(End::Signal(signal)));
+                }
+            }
+            if self.session.outbox.unsent().len() >= HIGH_WATER {
+                if let Some(end) = self.flush().await? {
+                    return Ok(Some(end));
+                }
+            }
+        }
+    }
+
+    /// Takes a long request to its end, unless a signal comes.
+    async fn finish(&mut self, pending: Pending) -> Option<Signal> {
+        let Pending { id, mut copy } = pending;
+        loop {
+            if let Some(result) = copy.step(&mut self.session.handles) {
+                self.session
+                    .respond(id, result.map(|()| super::Response::Ok));
+                return None;
+            }
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => return Some(signal),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+
+    /// Sends all responses.
+    async fn flush(&mut self) -> Result<Option<End>, Error> {
+        loop {
+            if self.client_gone {
+                self.session.outbox.clear();
+            }
+            let unsent = self.session.outbox.unsent();
+            if unsent.is_empty() {
+                return Ok(None);
+            }
+            let written = tokio::select! {
+                biased;
+                signal = self.signals.next() => return Ok(Some(End::Signal(signal))),
+                written = self.output.write(unsent) => written,
+            };
+            match written {
+                Ok(count) if count > 0 => self.session.outbox.sent(count),
+                Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => {
+                    log::emit(Level::Debug1, || Event::OutputClosed);
+                    self.client_gone = true;
+                }
+                Err(errno) => {
+                    log::emit(Level::Error, || Event::OutputFailed {
+                        cause: cause(errno),
+                    });
+                    return Err(Error::Output(errno));
+                }
+            }
+        }
+    }
+
+    /// Waits for more; no longer than until `deadline`.
+    async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
+        let room = self.inbox.room();
+        let read = if self.client_gone {
+            // Only what is there: more may never come.
+            self.input.read_now(room)
+        } else {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => return Ok(Received::Signal(signal)),
+                read = self.input.read(room) => read,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return Ok(Received::Late),
+            }
+        };
+        match read {
+            Ok(0) | Err(Errno::ECONNRESET) => Ok(Received::End),
+            Ok(count) => {
+                self.inbox.received(count);
+                Ok(Received::Some)
+            }
+            Err(Errno::EWOULDBLOCK) => Ok(Received::End),
+            Err(errno) => {
+                log::emit(Level::Error, || Event::InputFailed {
+                    cause: cause(errno),
+                });
+                Err(Error::Input(errno))
+            }
+        }
+    }
+
+    /// As `receive`, within what the greeting allows.
+    async fn receive_greeting(
+        &mut self,
+        greeting: &mut Greeting,
+        start: Instant,
+    ) -> Result<Received, Error> {
+        if let Some((after, line)) = greeting.announce.clone() {
+            let received = self.receive(Some(start + after)).await?;
+            if received != Received::Late {
+                return Ok(received);
+            }
+            let _ = writeln!(std::io::stderr(), "{line}");
+            greeting.announce = None;
+        }
+        self.receive(greeting.limit.map(|limit| start + limit))
+            .await
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Received {
+    Some,
+    End,
+    Signal(Signal),
+    Late,
+}
+
+/// Whether more bytes can make `arrived` an INIT: its length, its type.
+fn may_become_init(arrived: &[u8]) -> bool {
+    match arrived {
+        [first, ..] if *first != 0 => false,
+        [_, second, ..] if *second > (MAX_PACKET >> 16) as u8 => false,
+        [a, b, c, d, rest @ ..] => {
+            let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+            (5..=MAX_PACKET).contains(&length)
+                && rest
+                    .first()
+                    .is_none_or(|kind| *kind == crate::protocol::kind::INIT)
+        }
+        _ => true,
+    }
+}
+
+const INBOX: usize = 512 * 1024;
+const HIGH_WATER: usize = 64 * 1024;
+/// How long a client that broke the rules may take to read what it is owed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::may_become_init;
+
+    #[test]
+    fn an_init_is_told_by_its_first_bytes() {
+        assert!(may_become_init(b""));
+        assert!(may_become_init(b"\0\0\0"));
+        assert!(may_become_init(b"\0\0\0\x05\x01\0"));
+        assert!(!may_become_init(b"u"));
+        assert!(!may_become_init(b"\0\x05"));
+        assert!(!may_become_init(b"\0\0\0\x04"));
+        assert!(!may_become_init(b"\0\0\0\x05\x02"));
+    }
+}
