@@ -10,6 +10,7 @@
 //!
 //! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`.
 
+pub mod cli;
 pub mod fs;
 pub mod identity;
 pub mod launch;

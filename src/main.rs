@@ -1,3 +1,195 @@
-//! The order of start-up on one screen.
+//! The order of start-up on one screen, and the exit status.
 
-fn main() {}
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use nix::sys::stat::{Mode, umask};
+
+use sftp_server::cli::{self, Request, Settings};
+use sftp_server::fs::View;
+use sftp_server::identity::Login;
+use sftp_server::launch::{self, Launch, Patience};
+use sftp_server::log::{self, Event, Facility, Level, Target};
+use sftp_server::sandbox;
+use sftp_server::session::serve::{End, Error, Greeting, serve};
+use sftp_server::session::{Session, cause, signals};
+
+fn main() -> ExitCode {
+    let login = Login::of_process();
+    match cli::parse(std::env::args_os().collect(), &login) {
+        Ok(Request::Serve(settings)) => ExitCode::from(run(*settings, login)),
+        Ok(Request::Print(text)) => {
+            // Whoever stopped reading has read enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let message = error.to_string();
+            if error.is_logged() {
+                log::init(Level::Error, Target::Syslog(Facility::AUTH));
+                let level = if error.exit_status() == 1 {
+                    Level::Error
+                } else {
+                    Level::Fatal
+                };
+                log::emit(level, || Event::Complaint {
+                    level,
+                    text: message.clone(),
+                });
+            }
+            say(&message);
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
+
+fn run(settings: Settings, login: Login) -> u8 {
+    log::init(settings.log_level, settings.log_target);
+    for text in settings.complaints {
+        log::emit(Level::Error, || Event::Complaint {
+            level: Level::Error,
+            text,
+        });
+    }
+    if let Err(errno) = sandbox::enter() {
+        return fail(&format!(
+            "cannot hide the process from others: {}",
+            cause(errno)
+        ));
+    }
+    let launch = Launch {
+        command: settings
+            .command
+            .or_else(|| std::env::var_os("SSH_ORIGINAL_COMMAND")),
+        program: std::env::args_os().next().unwrap_or_default(),
+        terminal: std::io::stdin().is_terminal(),
+        by_sshd: std::env::var_os("SSH_CONNECTION").is_some(),
+    };
+    let (greeting, refusal) = match launch.patience() {
+        Ok(patience) => greeting(patience),
+        Err(line) => return refuse(&line),
+    };
+    let user = login.user.as_bytes().to_vec();
+    let Some(address) = client_address() else {
+        log::emit(Level::Info, || Event::SessionClosed {
+            user,
+            address: connection().into_vec(),
+        });
+        return 255;
+    };
+    log::emit(Level::Info, || Event::SessionOpened {
+        user: user.clone(),
+        address: address.clone(),
+    });
+
+    if let Some(mask) = settings.umask {
+        umask(Mode::from_bits_truncate(mask));
+    }
+    let view = View::host();
+    if let Some(path) = settings.start_directory {
+        if let Err(errno) = view.start_at(&path) {
+            let path = path.into_os_string().into_vec();
+            log::emit(Level::Error, || Event::StartDirectory {
+                path,
+                cause: cause(errno),
+            });
+        }
+    }
+    let session = Session::new(view, settings.policy, login, settings.force_file_mode);
+    let end = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(serve(session, greeting)),
+        Err(error) => return fail(&format!("cannot start the runtime: {error}")),
+    };
+
+    let status = match &end {
+        Ok(End::Client | End::Signal(_)) => 0,
+        Ok(End::NotSftp) => refuse(&refusal),
+        Ok(End::Silence) if refusal.is_empty() => fail("no SFTP request came within 120 seconds"),
+        Ok(End::Silence) => refuse(&refusal),
+        Err(Error::Oversized(_)) => {
+            log::emit(Level::Error, || Event::Oversized {
+                user: user.clone(),
+                address: address.clone(),
+            });
+            11
+        }
+        Err(Error::BeforeInit(_) | Error::Channel(_) | Error::Input(_) | Error::Output(_)) => 1,
+    };
+    log::emit(Level::Info, || Event::SessionClosed { user, address });
+    if let Ok(End::Signal(signal)) = end {
+        signals::die_by(signal);
+    }
+    status
+}
+
+/// How long the first request may take, and the line for a client that means something else.
+fn greeting(patience: Patience) -> (Greeting, String) {
+    match patience {
+        Patience::Unlimited => (Greeting::default(), String::new()),
+        Patience::Announced => (
+            Greeting {
+                announce: Some((Duration::from_secs(3), launch::WAITING.to_owned())),
+                limit: Some(Duration::from_secs(120)),
+                strict: true,
+            },
+            launch::refusal(None),
+        ),
+        Patience::Short(refusal) => (
+            Greeting {
+                announce: None,
+                limit: Some(Duration::from_secs(3)),
+                strict: true,
+            },
+            refusal,
+        ),
+    }
+}
+
+/// The client's address, as sshd tells it; none where that makes no sense.
+fn client_address() -> Option<Vec<u8>> {
+    if std::env::var_os("SSH_CONNECTION").is_none() {
+        return Some(b"UNKNOWN".to_vec());
+    }
+    let value = connection().into_vec();
+    let blank = value.iter().position(|byte| *byte == b' ');
+    if blank.is_none() {
+        log::emit(Level::Error, || Event::MalformedConnection {
+            value: value.clone(),
+        });
+    }
+    Some(value.get(..blank?)?.to_vec())
+}
+
+fn connection() -> OsString {
+    std::env::var_os("SSH_CONNECTION").unwrap_or_default()
+}
+
+/// Refuses in words; the exit status.
+fn refuse(line: &str) -> u8 {
+    say(line);
+    log::emit(Level::Info, || Event::RefusedLaunch {
+        message: line.to_owned(),
+    });
+    1
+}
+
+/// Says why the program cannot go on; the exit status.
+fn fail(message: &str) -> u8 {
+    say(&format!("sftp-server: {message}"));
+    log::emit(Level::Error, || Event::Complaint {
+        level: Level::Error,
+        text: message.to_owned(),
+    });
+    1
+}
+
+/// One line on standard error, for whoever started us.
+fn say(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}

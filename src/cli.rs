@@ -1,0 +1,462 @@
+//! The command line: OpenSSH's letters with OpenSSH's strictness, each with a long name, and what they mean.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+
+use crate::identity::{self, Login};
+use crate::log::{Facility, Level, Target};
+use crate::policy::Policy;
+use crate::session::dispatch::REQUESTS;
+use crate::session::extended::EXTENSIONS;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sftp-server",
+    version,
+    about = "The server side of SFTP, on standard input and output; started by sshd",
+    disable_help_flag = true,
+    disable_version_flag = true,
+    args_override_self = true
+)]
+struct Typed {
+    /// Directory in which the session starts [tokens: %d and %h home, %u user, %U uid, %%; ~ and ~user]
+    #[arg(short = 'd', long, value_name = "DIR", allow_hyphen_values = true)]
+    start_directory: Option<OsString>,
+
+    /// Log to standard error instead of syslog
+    #[arg(short = 'e', long)]
+    log_stderr: bool,
+
+    /// Syslog facility [default: AUTH]
+    #[arg(short = 'f', long, value_name = "FACILITY", action = ArgAction::Append, allow_hyphen_values = true)]
+    log_facility: Vec<OsString>,
+
+    /// What is logged: QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2 or DEBUG3 [default: ERROR]
+    #[arg(short = 'l', long, value_name = "LEVEL", action = ArgAction::Append, allow_hyphen_values = true)]
+    log_level: Vec<OsString>,
+
+    /// Exact mode of files that are created, octal, whatever client and umask say; directories are left alone
+    #[arg(short = 'm', long, value_name = "MODE", action = ArgAction::Append, allow_hyphen_values = true)]
+    force_file_perms: Vec<OsString>,
+
+    /// Requests that are refused, separated by commas
+    #[arg(short = 'P', long, value_name = "REQUESTS", action = ArgAction::Append, allow_hyphen_values = true)]
+    deny_requests: Vec<OsString>,
+
+    /// Requests that alone are allowed, separated by commas
+    #[arg(short = 'p', long, value_name = "REQUESTS", action = ArgAction::Append, allow_hyphen_values = true)]
+    allow_requests: Vec<OsString>,
+
+    /// Print what can be denied or allowed: `-Q requests`
+    #[arg(short = 'Q', long, value_name = "FEATURE", allow_hyphen_values = true)]
+    query: Option<OsString>,
+
+    /// Read-only: whatever would change something is refused
+    #[arg(short = 'R', long)]
+    read_only: bool,
+
+    /// Umask of the session, octal
+    #[arg(short = 'u', long, value_name = "UMASK", action = ArgAction::Append, allow_hyphen_values = true)]
+    umask: Vec<OsString>,
+
+    /// As a login shell: the rest is what the client asked for, never options
+    #[arg(short = 'c', long, value_name = "COMMAND", allow_hyphen_values = true)]
+    command: Option<OsString>,
+
+    /// Print a short usage to standard error and exit 1, as OpenSSH does
+    #[arg(short = 'h')]
+    usage: bool,
+
+    /// Print this help
+    #[arg(long)]
+    help: bool,
+
+    /// Print the version
+    #[arg(long)]
+    version: bool,
+}
+
+/// What it means.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where a session starts, if not where the program was started.
+    pub start_directory: Option<PathBuf>,
+    /// How much is logged.
+    pub log_level: Level,
+    /// Where to.
+    pub log_target: Target,
+    /// The mode of files that are created.
+    pub force_file_mode: Option<u32>,
+    /// The umask.
+    pub umask: Option<u32>,
+    /// What may run.
+    pub policy: Policy,
+    /// What the client asked for, as the text after `-c`.
+    pub command: Option<OsString>,
+    /// Mistakes that later options made good; logged as errors.
+    pub complaints: Vec<String>,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Request {
+    /// Serve a session.
+    Serve(Box<Settings>),
+    /// Print this and exit 0.
+    Print(String),
+}
+
+/// What was typed cannot be.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("{0}")]
+    Usage(String),
+    #[error("Invalid query type")]
+    Query,
+    #[error("Invalid log level \"{0}\"")]
+    LogLevel(String),
+    #[error("Invalid log facility \"{0}\"")]
+    LogFacility(String),
+    #[error("Invalid umask \"{0}\"")]
+    Umask(String),
+    #[error("Invalid file mode \"{0}\"")]
+    FileMode(String),
+    #[error("Permitted requests already set")]
+    AllowedTwice,
+    #[error("Refused requests already set")]
+    DeniedTwice,
+    #[error("Invalid start directory \"{path}\": {why}")]
+    StartDirectory { path: String, why: &'static str },
+}
+
+impl Error {
+    /// The exit status, OpenSSH's: 255 where it calls fatal().
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Query | Self::LogLevel(_) | Self::LogFacility(_) => 1,
+            Self::Umask(_)
+            | Self::FileMode(_)
+            | Self::AllowedTwice
+            | Self::DeniedTwice
+            | Self::StartDirectory { .. } => 255,
+        }
+    }
+
+    /// Whether it goes to the log too. A usage is for the eyes of who typed.
+    #[must_use]
+    pub fn is_logged(&self) -> bool {
+        !matches!(self, Self::Usage(_) | Self::Query)
+    }
+}
+
+/// Parses `arguments`, the program's name first.
+///
+/// # Errors
+/// What cannot be, in words.
+pub fn parse(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
+    let program = program_name(arguments.first());
+    let (options, command) = split(arguments);
+    let matches = Typed::command().try_get_matches_from(options);
+    let matches = matches.map_err(|error| Error::Usage(usage(&program, &error)))?;
+    let typed =
+        Typed::from_arg_matches(&matches).map_err(|error| Error::Usage(usage(&program, &error)))?;
+    if typed.usage {
+        return Err(Error::Usage(usage_text(&program)));
+    }
+    if typed.help {
+        return Ok(Request::Print(Typed::command().render_help().to_string()));
+    }
+    if typed.version {
+        return Ok(Request::Print(format!(
+            "sftp-server-rs {}\n",
+            env!("CARGO_PKG_VERSION")
+        )));
+    }
+    if let Some(feature) = &typed.query {
+        return query(feature).map(Request::Print);
+    }
+    settings(typed, command, login).map(|settings| Request::Serve(Box::new(settings)))
+}
+
+fn settings(typed: Typed, command: Option<OsString>, login: &Login) -> Result<Settings, Error> {
+    let mut complaints = Vec::new();
+    // OpenSSH looks at the last one alone, and logs what it did not know.
+    let levels = typed.log_level.iter().map(|name| name.to_string_lossy());
+    let mut log_level = Ok(Level::Error);
+    for name in levels {
+        log_level = name.parse().map_err(|_| Error::LogLevel(name.into_owned()));
+        complaints.extend(log_level.as_ref().err().map(ToString::to_string));
+    }
+    let mut facility = Ok(Facility::AUTH);
+    for name in typed.log_facility.iter().map(|name| name.to_string_lossy()) {
+        facility = name
+            .parse()
+            .map_err(|_| Error::LogFacility(name.into_owned()));
+        complaints.extend(facility.as_ref().err().map(ToString::to_string));
+    }
+    let mut umask = None;
+    for text in &typed.umask {
+        umask = Some(octal(text).ok_or_else(|| Error::Umask(text.to_string_lossy().into_owned()))?);
+    }
+    let mut force_file_mode = None;
+    for text in &typed.force_file_perms {
+        force_file_mode =
+            Some(octal(text).ok_or_else(|| Error::FileMode(text.to_string_lossy().into_owned()))?);
+    }
+    let log_level = log_level?;
+    Ok(Settings {
+        start_directory: typed
+            .start_directory
+            .map(|path| start_directory(&path, login))
+            .transpose()?,
+        log_level,
+        log_target: if typed.log_stderr {
+            Target::Stderr
+        } else {
+            Target::Syslog(facility?)
+        },
+        force_file_mode,
+        umask,
+        policy: Policy {
+            read_only: typed.read_only,
+            denylist: once(typed.deny_requests, Error::DeniedTwice)?,
+            allowlist: once(typed.allow_requests, Error::AllowedTwice)?,
+        },
+        command,
+        complaints,
+    })
+}
+
+fn once(mut lists: Vec<OsString>, twice: Error) -> Result<Option<String>, Error> {
+    if lists.len() > 1 {
+        return Err(twice);
+    }
+    Ok(lists.pop().map(|list| list.to_string_lossy().into_owned()))
+}
+
+/// As strtol(3) with base 8 reads it: blanks and a plus in front are allowed. 0 to 0777.
+fn octal(text: &OsStr) -> Option<u32> {
+    let text = text.to_str()?.trim_ascii_start();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if !digits.starts_with(|first: char| first.is_digit(8)) {
+        return None;
+    }
+    u32::from_str_radix(digits, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777)
+}
+
+/// Replaces `~`, `~user` and the tokens of `-d`.
+fn start_directory(typed: &OsStr, login: &Login) -> Result<PathBuf, Error> {
+    let error = |why| Error::StartDirectory {
+        path: typed.to_string_lossy().into_owned(),
+        why,
+    };
+    let bytes = typed.as_bytes();
+    let mut path = Vec::new();
+    let mut rest = bytes;
+    if let Some(named) = bytes.strip_prefix(b"~") {
+        let slash = named
+            .iter()
+            .position(|byte| *byte == b'/')
+            .unwrap_or(named.len());
+        let (user, below) = named.split_at(slash);
+        let home = if user.is_empty() {
+            Some(login.home.clone())
+        } else {
+            identity::home_of(user)
+        };
+        path = home
+            .ok_or_else(|| error("no such user"))?
+            .into_os_string()
+            .into_vec();
+        rest = below;
+    }
+    let mut rest = rest.iter();
+    while let Some(byte) = rest.next() {
+        if *byte != b'%' {
+            path.push(*byte);
+            continue;
+        }
+        match rest.next() {
+            Some(b'%') => path.push(b'%'),
+            Some(b'd' | b'h') => path.extend_from_slice(login.home.as_os_str().as_bytes()),
+            Some(b'u') => path.extend_from_slice(login.user.as_bytes()),
+            Some(b'U') => path.extend_from_slice(login.uid.to_string().as_bytes()),
+            Some(_) => return Err(error("unknown token; %d, %h, %u, %U and %% are known")),
+            None => return Err(error("a single % at its end")),
+        }
+    }
+    Ok(PathBuf::from(OsString::from_vec(path)))
+}
+
+/// The options, without all that stands behind what decides: the first operand, `--`, `-Q feature`, or `-c`, after which the
+/// client's own words begin; and those words, if any.
+///
+/// This is how getopt(3) reads them for OpenSSH. Whatever a client sends after `-c` never reaches the parser of options.
+fn split(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
+    let command = Typed::command();
+    let takes_value =
+        |arg: Option<&clap::Arg>| arg.is_some_and(|arg| arg.get_action().takes_values());
+    let mut index = 1;
+    while let Some(argument) = arguments
+        .get(index)
+        .map(|argument| argument.as_bytes().to_vec())
+    {
+        if let Some(long) = argument.strip_prefix(b"--").filter(|long| !long.is_empty()) {
+            let has_value = long.contains(&b'=');
+            let name = long.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let arg = command
+                .get_arguments()
+                .find(|arg| arg.get_long().is_some_and(|known| known.as_bytes() == name));
+            if arg.is_some_and(|arg| arg.get_short() == Some('c')) {
+                let client = arguments.get(index + 1).cloned();
+                arguments.truncate(index);
+                return (arguments, client.or(Some(OsString::new())));
+            }
+            index += if takes_value(arg) && !has_value { 2 } else { 1 };
+            if arg.is_some_and(|arg| arg.get_short() == Some('Q')) {
+                break;
+            }
+            continue;
+        }
+        let Some(letters) = argument
+            .strip_prefix(b"-")
+            .filter(|letters| !letters.is_empty() && *letters != b"-")
+        else {
+            break;
+        };
+        let mut step = 1;
+        for (position, letter) in letters.iter().enumerate() {
+            if *letter == b'c' {
+                let client = arguments.get(index + 1).cloned();
+                arguments.truncate(index);
+                if position > 0 {
+                    let before = argument.get(..=position).unwrap_or_default();
+                    arguments.push(OsString::from_vec(before.to_vec()));
+                }
+                return (arguments, client.or(Some(OsString::new())));
+            }
+            let arg = command
+                .get_arguments()
+                .find(|arg| arg.get_short() == Some(char::from(*letter)));
+            if takes_value(arg) {
+                step = if position + 1 == letters.len() { 2 } else { 1 };
+                if *letter == b'Q' {
+                    arguments.truncate(index + step);
+                    return (arguments, None);
+                }
+                break;
+            }
+        }
+        index += step;
+    }
+    arguments.truncate(index);
+    (arguments, None)
+}
+
+fn query(feature: &OsStr) -> Result<String, Error> {
+    if !feature.eq_ignore_ascii_case("requests") {
+        return Err(Error::Query);
+    }
+    let requests = REQUESTS.iter().map(|request| request.operation);
+    let extensions = EXTENSIONS.iter().map(|extension| extension.operation);
+    Ok(requests
+        .chain(extensions)
+        .map(|operation| format!("{}\n", operation.name))
+        .collect())
+}
+
+/// What is wrong, where clap can say it, and the usage.
+fn usage(program: &str, error: &clap::Error) -> String {
+    let rendered = error.to_string();
+    let first = rendered.lines().next().unwrap_or_default();
+    let what = first.strip_prefix("error: ").unwrap_or(first);
+    format!("{program}: {what}\n{}", usage_text(program))
+}
+
+fn usage_text(program: &str) -> String {
+    format!(
+        "usage: {program} [-ehR] [-d start_directory] [-f log_facility] [-l log_level]\n\
+         \t[-m file_mode] [-P denied_requests] [-p allowed_requests] [-u umask]\n\
+         \x20      {program} -Q protocol_feature\n\
+         \x20      {program} --help | --version"
+    )
+}
+
+fn program_name(argument: Option<&OsString>) -> String {
+    let name = argument
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    name.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{octal, split};
+    use std::ffi::OsString;
+
+    fn split_words(words: &str) -> (Vec<OsString>, Option<OsString>) {
+        split(words.split(' ').map(OsString::from).collect())
+    }
+
+    fn words(words: &str) -> Vec<OsString> {
+        words.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn what_follows_c_is_never_an_option() {
+        assert_eq!(split_words("x -c y -R"), (words("x"), Some("y".into())));
+        assert_eq!(split_words("x -Rc y -h"), (words("x -R"), Some("y".into())));
+        assert_eq!(
+            split_words("x -l INFO -ce -R"),
+            (words("x -l INFO"), Some("-R".into()))
+        );
+        assert_eq!(
+            split_words("x --command y --read-only"),
+            (words("x"), Some("y".into()))
+        );
+        assert_eq!(split_words("x -d -c"), (words("x -d -c"), None));
+    }
+
+    #[test]
+    fn the_first_operand_ends_the_options() {
+        assert_eq!(split_words("x -R left -h"), (words("x -R"), None));
+        assert_eq!(split_words("x -- -h"), (words("x"), None));
+        assert_eq!(split_words("x - -h"), (words("x"), None));
+        assert_eq!(
+            split_words("x -Q requests -z"),
+            (words("x -Q requests"), None)
+        );
+    }
+
+    #[test]
+    fn umasks_are_read_as_strtol_reads_them() {
+        for (text, value) in [
+            ("022", Some(0o22)),
+            (" +22", Some(0o22)),
+            ("0", Some(0)),
+            ("777", Some(0o777)),
+        ] {
+            assert_eq!(octal(text.as_ref()), value, "{text}");
+        }
+        for text in [
+            "",
+            "9",
+            "-1",
+            "01777",
+            "022x",
+            "0x12",
+            "++1",
+            "99999999999999999999",
+        ] {
+            assert_eq!(octal(text.as_ref()), None, "{text}");
+        }
+    }
+}
