@@ -1,0 +1,19 @@
+//! What every test crate shares: a server on two pipes, a client of bytes, and a tree to let them act on.
+//!
+//! A test crate includes it by `#[path = "../support/mod.rs"] mod support;`. It knows nothing of `src/`: the client
+//! is written by hand from the draft, so that a mistake of ours cannot cancel itself out.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test crate uses a part of it"
+)]
+
+pub(crate) mod request;
+pub(crate) mod server;
+pub(crate) mod tree;
+pub(crate) mod wire;
+
+pub(crate) use server::{Finished, Launch, OPENSSH, OURS, Server, under_test};
+pub(crate) use tree::{Snapshot, Tree};
+pub(crate) use wire::{Attrs, Packet, Reply, Status, Wire};

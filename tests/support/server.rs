@@ -1,0 +1,314 @@
+//! A server under test: how it is started, spoken to, waited for and ended.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
+use std::io::{ErrorKind, Read};
+use std::ops::{Deref, DerefMut};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::wire::{PATIENCE, Wire};
+
+/// OpenSSH's server, beside which ours is measured.
+pub(crate) const OPENSSH: &str = "/usr/lib/openssh/sftp-server";
+
+/// Ours, as cargo built it.
+pub(crate) const OURS: &str = env!("CARGO_BIN_EXE_sftp-server");
+
+/// The server that `SFTP_SERVER_UNDER_TEST` names; ours if it names none.
+pub(crate) fn under_test() -> PathBuf {
+    std::env::var_os("SFTP_SERVER_UNDER_TEST").map_or_else(|| PathBuf::from(OURS), PathBuf::from)
+}
+
+/// True where the server under test is OpenSSH's.
+pub(crate) fn is_openssh() -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(&under_test()) == real(Path::new(OPENSSH)) && Path::new(OPENSSH).exists()
+}
+
+/// A server about to be started: the one under test, in `dir`, with no flags, on two pipes, with our environment but
+/// without any `SSH_*`, and with `TZ=UTC`.
+pub(crate) struct Launch {
+    program: PathBuf,
+    command: Command,
+    socket: bool,
+    openssh: bool,
+}
+
+impl Launch {
+    pub(crate) fn new(dir: impl AsRef<Path>) -> Self {
+        Self::program(under_test(), dir)
+    }
+
+    /// As `new`, with a program of the caller's choice (OpenSSH's server, a copy of ours, `ssh`).
+    pub(crate) fn program(program: impl Into<PathBuf>, dir: impl AsRef<Path>) -> Self {
+        let program = program.into();
+        let mut command = Command::new(&program);
+        command.current_dir(dir).env("TZ", "UTC");
+        for name in [
+            "SSH_CONNECTION",
+            "SSH_CLIENT",
+            "SSH_ORIGINAL_COMMAND",
+            "SSH_TTY",
+        ] {
+            command.env_remove(name);
+        }
+        let openssh = program == Path::new(OPENSSH) || (program == under_test() && is_openssh());
+        Self {
+            program,
+            command,
+            socket: false,
+            openssh,
+        }
+    }
+
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// An empty environment, but for what is set afterwards.
+    pub(crate) fn env_clear(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
+    /// argv[0], as a login shell's `-sftp-server`.
+    pub(crate) fn arg0(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.arg0(name);
+        self
+    }
+
+    /// Runs as this uid and gid, without supplementary groups; needs root.
+    pub(crate) fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.command.uid(uid).gid(gid);
+        self
+    }
+
+    /// stdin and stdout are one socket, as `sftp -D` has it.
+    pub(crate) fn socket(mut self) -> Self {
+        self.socket = true;
+        self
+    }
+
+    /// Starts it; INIT is the caller's.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Server {
+        let (input, output): (OwnedFd, OwnedFd);
+        let mut child;
+        self.command.stderr(Stdio::piped());
+        if self.socket {
+            let (near, far) = UnixStream::pair().unwrap();
+            self.command
+                .stdin(OwnedFd::from(far.try_clone().unwrap()))
+                .stdout(OwnedFd::from(far));
+            child = self.spawn();
+            (input, output) = (near.try_clone().unwrap().into(), near.into());
+        } else {
+            self.command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            child = self.spawn();
+            (input, output) = (
+                child.stdin.take().unwrap().into(),
+                child.stdout.take().unwrap().into(),
+            );
+        }
+        let stderr = capture(child.stderr.take().unwrap());
+        Server {
+            wire: Wire::new(input, output),
+            child,
+            stderr: Some(stderr),
+            openssh: self.openssh,
+        }
+    }
+
+    /// Starts it and says INIT 3.
+    #[track_caller]
+    pub(crate) fn connect(self) -> Server {
+        let mut server = self.start();
+        server.init(3);
+        server
+    }
+
+    /// Runs it to its end on the stdin and stdout given (files, pipes, `Stdio::null()`), for at most [`PATIENCE`].
+    /// What it wrote is in [`Finished`] where `stdout` is `Stdio::piped()`.
+    #[track_caller]
+    pub(crate) fn run(mut self, stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Finished {
+        self.command
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        let mut child = self.spawn();
+        drop(self.command);
+        let stdout = child.stdout.take().map(capture);
+        let stderr = capture(child.stderr.take().unwrap());
+        let status = wait(&mut child, PATIENCE);
+        let stdout = stdout
+            .map(|reader| reader.join().unwrap())
+            .unwrap_or_default();
+        Finished {
+            status,
+            stdout,
+            stderr: stderr.join().unwrap(),
+        }
+    }
+
+    #[track_caller]
+    fn spawn(&mut self) -> Child {
+        self.command
+            .spawn()
+            .unwrap_or_else(|error| panic!("starting {}: {error}", self.program.display()))
+    }
+}
+
+/// A server that came to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl Finished {
+    pub(crate) fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}
+
+/// A running server; dropped, it is killed by its id. Requests go through the [`Wire`] that it derefs to.
+pub(crate) struct Server {
+    pub(crate) wire: Wire,
+    child: Child,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+    openssh: bool,
+}
+
+impl Server {
+    /// The server under test in `dir`, without flags, after INIT.
+    #[track_caller]
+    pub(crate) fn start(dir: impl AsRef<Path>) -> Self {
+        Launch::new(dir).connect()
+    }
+
+    /// The same with flags.
+    #[track_caller]
+    pub(crate) fn with<A: AsRef<OsStr>>(
+        dir: impl AsRef<Path>,
+        args: impl IntoIterator<Item = A>,
+    ) -> Self {
+        Launch::new(dir).args(args).connect()
+    }
+
+    /// True if this is OpenSSH's server.
+    pub(crate) fn is_openssh(&self) -> bool {
+        self.openssh
+    }
+
+    /// What this server is expected to do where the two differ on purpose, for the reason given.
+    pub(crate) fn differs<T>(&self, _reason: &str, ours: T, theirs: T) -> T {
+        if self.openssh { theirs } else { ours }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end, without closing its input first, for at most [`PATIENCE`].
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child, PATIENCE)
+    }
+
+    /// Ends its input, reads what is left, waits. The replies that were not yet read are dropped.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Finished {
+        self.close_input();
+        while self.receive_raw().is_some() {}
+        let status = self.wait();
+        Finished {
+            status,
+            stdout: Vec::new(),
+            stderr: self.stderr.take().unwrap().join().unwrap(),
+        }
+    }
+
+    /// Waits and returns all that it wrote to stderr.
+    #[track_caller]
+    pub(crate) fn stderr(mut self) -> String {
+        self.wait();
+        let bytes = self.stderr.take().unwrap().join().unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Deref for Server {
+    type Target = Wire;
+    fn deref(&self) -> &Wire {
+        &self.wire
+    }
+}
+
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a child of ours for at most `limit`; what hangs is killed and fails the test.
+#[track_caller]
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> ExitStatus {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("process {} did not end within {limit:?}", child.id());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn capture(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// A copy of a server where any user can execute it (a [`super::Tree`], say): `dir/sftp-server`, mode 0755.
+pub(crate) fn copy_of(program: impl AsRef<Path>, dir: impl AsRef<Path>) -> PathBuf {
+    let copy = dir.as_ref().join("sftp-server");
+    std::fs::copy(program, &copy).unwrap();
+    std::fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+    copy
+}
+
+/// Words as arguments, where a literal list has mixed types.
+pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
