@@ -11,6 +11,7 @@
 
 pub(crate) mod request;
 pub(crate) mod server;
+pub(crate) mod sshd;
 pub(crate) mod tree;
 pub(crate) mod wire;
 
