@@ -1,1 +1,17 @@
-//! clients tests.
+//! Real clients through a real sshd run by an ordinary user; a file a client.
+//!
+//! What a client cannot do is said at the top of its file. `SFTP_SERVER_UNDER_TEST` puts another server behind the same clients.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod ground;
+mod rclone;
+mod scp;
+mod sftp;
+mod sshfs;
+#[path = "../support/mod.rs"]
+mod support;
