@@ -8,8 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod curl;
 mod ground;
+mod lftp;
+mod pscp;
+mod psftp;
+mod putty;
 mod rclone;
+mod restic;
 mod scp;
 mod sftp;
 mod sshfs;

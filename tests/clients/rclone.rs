@@ -1,6 +1,8 @@
 //! rclone. It cannot resume, append or make links; a rename onto a file is a REMOVE and a RENAME.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -36,10 +38,19 @@ fn rclone(ground: &Ground) -> Command {
     rclone
 }
 
-fn there(path: &Path) -> std::ffi::OsString {
-    let mut operand = std::ffi::OsString::from(":sftp:");
+fn there(path: &Path) -> OsString {
+    let mut operand = OsString::from(":sftp:");
     operand.push(path);
     operand
+}
+
+/// Of the odd names those that rclone sends as they are: control characters become pictures of them (U+2400 and on).
+fn names() -> Vec<OsString> {
+    let control = |name: &OsString| name.as_bytes().iter().any(u8::is_ascii_control);
+    odd_names()
+        .into_iter()
+        .filter(|name| !control(name))
+        .collect()
 }
 
 #[test]
@@ -92,14 +103,14 @@ fn put_and_rename_onto_an_existing_file_replace_it() {
     let local = ground.keep("file", b"short");
     succeed(rclone(&ground).arg("copyto").arg(&local).arg(there(&file)));
     assert_bytes(&file, b"short");
-    let other = ground.plant("other", b"other");
+    let other = ground.plant("other", b"of another length");
     succeed(
         rclone(&ground)
             .arg("moveto")
             .arg(there(&other))
             .arg(there(&file)),
     );
-    assert_bytes(&file, b"other");
+    assert_bytes(&file, b"of another length");
     assert!(!other.exists());
 }
 
@@ -134,7 +145,7 @@ fn sync_carries_odd_names_and_times_both_ways() {
         ground.remote.join("to"),
         ground.local.join("back"),
     );
-    grow_tree(&tree, &odd_names());
+    grow_tree(&tree, &names());
     succeed(
         rclone(&ground)
             .args(["sync", "--create-empty-src-dirs"])
@@ -155,7 +166,7 @@ fn sync_carries_odd_names_and_times_both_ways() {
     );
     for copy in [&to, &back] {
         assert_same_tree(copy, &tree, NEITHER);
-        for name in odd_names() {
+        for name in names() {
             let name = Path::new("a/b").join(name);
             let time = |top: &Path| fs::metadata(top.join(&name)).unwrap().modified().unwrap();
             assert_eq!(time(copy), time(&tree), "{}", name.display());
@@ -170,6 +181,25 @@ fn sync_carries_odd_names_and_times_both_ways() {
             .arg(there(&to)),
     );
     assert_same_tree(&to, &tree, NEITHER);
+}
+
+#[test]
+fn files_with_control_characters_in_their_names_are_got() {
+    let ground = Ground::new();
+    let back = ground.local.join("back");
+    fs::create_dir(ground.remote.join("odd")).unwrap();
+    for name in odd_names() {
+        ground.plant(Path::new("odd").join(&name), name.as_bytes());
+    }
+    succeed(
+        rclone(&ground)
+            .arg("copy")
+            .arg(there(&ground.remote.join("odd")))
+            .arg(&back),
+    );
+    for name in odd_names() {
+        assert_bytes(&back.join(&name), name.as_bytes());
+    }
 }
 
 #[test]
