@@ -8,16 +8,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod asyncssh;
 mod curl;
 mod ground;
 mod lftp;
+mod paramiko;
 mod pscp;
 mod psftp;
 mod putty;
 mod rclone;
 mod restic;
 mod scp;
+mod script;
 mod sftp;
+mod ssh2;
 mod sshfs;
 #[path = "../support/mod.rs"]
 mod support;

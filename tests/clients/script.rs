@@ -1,0 +1,95 @@
+//! Clients that are libraries: a script of ours calls them as it is told on its command line, and prints what it saw.
+//!
+//! `with_X OP ARG… ; OP ARG… ; …` over one connection. What an operation answers comes back as lines that end in NUL, for names may hold anything else.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::ground::*;
+
+/// Operations, to be done one after another.
+#[derive(Default)]
+pub(crate) struct Script(Vec<OsString>);
+
+impl Script {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn then(mut self, operation: &str, arguments: &[&Path]) -> Self {
+        if !self.0.is_empty() {
+            self.0.push(";".into());
+        }
+        self.0.push(operation.into());
+        self.0.extend(
+            arguments
+                .iter()
+                .map(|argument| argument.as_os_str().to_owned()),
+        );
+        self
+    }
+
+    /// Plays it to its good end.
+    #[track_caller]
+    pub(crate) fn play(self, ground: &Ground, client: Client) -> Vec<OsString> {
+        let output = succeed(client.command(ground).args(self.0));
+        let mut lines: Vec<OsString> = output
+            .stdout
+            .split(|&byte| byte == 0)
+            .map(|line| OsString::from_vec(line.to_vec()))
+            .collect();
+        // Each line ends in NUL: nothing follows the last.
+        assert_eq!(lines.pop(), Some(OsString::new()));
+        lines
+    }
+
+    /// Plays it; its last operation has to fail. What was said.
+    #[track_caller]
+    pub(crate) fn refused(self, ground: &Ground, client: Client) -> String {
+        fail(client.command(ground).args(self.0))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Client {
+    Paramiko,
+    Asyncssh,
+    Ssh2,
+}
+
+impl Client {
+    fn command(self, ground: &Ground) -> Command {
+        let (interpreter, script) = match self {
+            Self::Paramiko => (cached("venv/bin/python", "paramiko"), "with_paramiko.py"),
+            Self::Asyncssh => (cached("venv/bin/python", "asyncssh"), "with_asyncssh.py"),
+            Self::Ssh2 => (PathBuf::from("node"), "with_ssh2.mjs"),
+        };
+        let mut command = Command::new(interpreter);
+        command.arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/clients")
+                .join(script),
+        );
+        if matches!(self, Self::Ssh2) {
+            command.env("NODE_MODULES", cached("node/node_modules", "ssh2 for Node"));
+        }
+        let sshd = &ground.sshd;
+        command
+            .env("SFTP_PORT", sshd.port.to_string())
+            .env("SFTP_USER", &sshd.account().name)
+            .env("SFTP_KEY", sshd.user_key())
+            .env("SFTP_KNOWN_HOSTS", sshd.known_hosts())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("HOME", &ground.local);
+        command
+    }
+}
+
+/// Names in the order of their bytes, to compare a listing with what there is.
+pub(crate) fn sorted(names: impl IntoIterator<Item = impl Into<OsString>>) -> Vec<OsString> {
+    let mut names: Vec<OsString> = names.into_iter().map(Into::into).collect();
+    names.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    names
+}
