@@ -9,6 +9,14 @@ use std::process::Command;
 use crate::ground::*;
 use crate::script::{Client::Asyncssh, Script, sorted};
 
+/// In a tree asyncssh itself refuses a name with a backslash.
+fn tree_names() -> Vec<OsString> {
+    odd_names()
+        .into_iter()
+        .filter(|name| !name.as_encoded_bytes().contains(&b'\\'))
+        .collect()
+}
+
 #[test]
 fn put_and_get_are_exact_at_every_length() {
     let ground = Ground::new();
@@ -96,22 +104,39 @@ fn only_posix_rename_replaces() {
 }
 
 #[test]
-fn trees_are_carried_both_ways_with_odd_names_links_modes_and_times() {
+fn trees_are_carried_both_ways_with_odd_names_modes_and_times() {
     let ground = Ground::new();
     let (tree, to, back) = (
         ground.local.join("tree"),
         ground.remote.join("to"),
         ground.local.join("back"),
     );
-    grow_tree(&tree, &odd_names());
+    grow_tree(&tree, &tree_names());
+    Script::new()
+        .then("keep-tree", &[&tree, &to])
+        .then("fetch-tree", &[&to, &back])
+        .play(&ground, Asyncssh);
+    assert_same_tree(&to, &tree, MODES_AND_TIMES);
+    assert_same_tree(&back, &tree, MODES_AND_TIMES);
+}
+
+#[test]
+fn trees_are_carried_both_ways_with_links() {
+    // Without modes and times: asyncssh would set a link's own mode, which Linux cannot do.
+    let ground = Ground::new();
+    let (tree, to, back) = (
+        ground.local.join("tree"),
+        ground.remote.join("to"),
+        ground.local.join("back"),
+    );
+    grow_tree(&tree, &tree_names());
     grow_links(&tree);
-    // Into a directory that exists it would go beneath it.
     Script::new()
         .then("put-tree", &[&tree, &to])
         .then("get-tree", &[&to, &back])
         .play(&ground, Asyncssh);
-    assert_same_tree(&to, &tree, MODES_AND_TIMES);
-    assert_same_tree(&back, &tree, MODES_AND_TIMES);
+    assert_same_tree(&to, &tree, NEITHER);
+    assert_same_tree(&back, &tree, NEITHER);
 }
 
 #[test]
@@ -144,7 +169,7 @@ fn attributes_links_and_directories_are_changed() {
         ground.remote.join("a/b/c"),
     );
     let gone = ground.remote.join("gone");
-    grow_tree(&gone, &odd_names());
+    grow_tree(&gone, &tree_names());
     grow_links(&gone);
     ground.give(&gone);
     let answers = Script::new()
@@ -158,10 +183,11 @@ fn attributes_links_and_directories_are_changed() {
         .then("rmtree", &[&gone])
         .then("realpath", &[&deep.join("../..")])
         .play(&ground, Asyncssh);
-    assert_bytes(&file, &data(82, 10_000)[..1234]);
+    // The atime first: to read the file would move it.
     assert_mode(&file, 0o751);
     assert_mtime(&file, 1_000_000_007);
     assert_eq!(fs::metadata(&file).unwrap().atime(), 1_000_000_007 + 86_400);
+    assert_bytes(&file, &data(82, 10_000)[..1234]);
     assert_eq!(fs::read_link(&soft).unwrap(), Path::new("some where"));
     assert_eq!(
         fs::metadata(&hard).unwrap().ino(),

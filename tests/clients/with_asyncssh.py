@@ -15,14 +15,6 @@ async def get(sftp, remote, local):
     await sftp.get(remote, local)
 
 
-async def put_tree(sftp, local, remote):
-    await sftp.put(local, remote, preserve=True, recurse=True)
-
-
-async def get_tree(sftp, remote, local):
-    await sftp.get(remote, local, preserve=True, recurse=True)
-
-
 async def resume_put(sftp, local, remote):
     offset = await sftp.getsize(remote)
     with open(local, "rb") as source:
@@ -91,8 +83,10 @@ async def answers(awaitable):
 OPERATIONS = {
     "put": put,
     "get": get,
-    "put-tree": put_tree,
-    "get-tree": get_tree,
+    "put-tree": lambda sftp, local, remote: sftp.put(local, remote, recurse=True),
+    "get-tree": lambda sftp, remote, local: sftp.get(remote, local, recurse=True),
+    "keep-tree": lambda sftp, local, remote: sftp.put(local, remote, preserve=True, recurse=True),
+    "fetch-tree": lambda sftp, remote, local: sftp.get(remote, local, preserve=True, recurse=True),
     "resume-put": resume_put,
     "resume-get": resume_get,
     "append": append,

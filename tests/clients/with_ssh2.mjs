@@ -56,7 +56,11 @@ const operations = {
   symlink: (target, path) => raw('symlink', target, path),
   link: (from, to) => raw('ext_openssh_hardlink', from, to),
   readlink: async (path) => [await raw('readlink', path)],
-  expand: async (path) => [await raw('ext_openssh_expandPath', path)],
+  expand: async (path) => [await raw('ext_openssh_expandPath', path).catch((error) => {
+    // An answer of the server's has a number for its code.
+    if (typeof error.code !== 'number') throw error;
+    return error.message;
+  })],
   statvfs: async (path) => {
     const { f_blocks, f_frsize, f_files, f_namemax } = await raw('ext_openssh_statvfs', path);
     return [`${f_blocks} ${f_frsize} ${f_files} ${f_namemax}`];
