@@ -1,0 +1,110 @@
+# What packaging/try, tests/run and .ci/run share: a Rust toolchain and Debian packages, installed only where they are missing.
+# Sourced by bash, never run.
+
+# The oldest Rust that builds this crate: rust-version in Cargo.toml.
+RUST_NEEDED=1.85
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "$(basename "$0"): $*"
+    exit 1
+}
+
+# sbin is not on an ordinary user's PATH on Debian, and sshd lives there.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" </dev/null >&2; }
+
+# The package lists are fetched once a run, and only if something has to be installed.
+apt_lists() {
+    [ -z "${apt_lists_fresh:-}" ] || return 0
+    apt_get update || fail "apt-get update failed: is this machine online?"
+    apt_lists_fresh=1
+}
+
+# Ends the program in words if nothing can be installed here; otherwise returns.
+require_installer() {
+    command -v apt-get >/dev/null || fail "missing: $*. This machine has no apt-get: install them by hand."
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+        fail "missing: $*. As root: apt-get install $*"
+}
+
+install_packages() {
+    require_installer "$@"
+    say "Installing by apt: $*"
+    apt_lists
+    # --no-remove: nothing that somebody installed on purpose is taken away for this.
+    apt_get install --no-install-recommends --no-remove "$@" || fail "apt-get could not install: $*"
+}
+
+# Each argument is PACKAGE=WHAT: the package is installed unless WHAT, a command or an absolute path, is there.
+need_packages() {
+    local pair missing=()
+    for pair in "$@"; do
+        case ${pair#*=} in
+            /*) [ -e "${pair#*=}" ] ;;
+            *) command -v "${pair#*=}" >/dev/null ;;
+        esac || missing+=("${pair%%=*}")
+    done
+    [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+}
+
+# Whether version $1 is at least $2, as `1.85.1` is at least `1.85`.
+at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+rust_is_recent() {
+    local tool version
+    for tool in cargo rustc; do
+        # In /, so that no rust-toolchain file of a directory above has a say.
+        version=$(cd / && "$tool" --version 2>/dev/null) || return 1
+        version=${version#* }
+        at_least "${version%%[ -]*}" "$RUST_NEEDED" || return 1
+    done
+}
+
+# A cargo and a rustc of at least RUST_NEEDED on PATH: those that are there, rustup's in the home directory, or Debian's.
+# Debian 13 has them as `cargo`; Debian 12's `cargo` is too old, but its `cargo-web` follows the browsers and is recent.
+need_rust() {
+    local package candidate found
+    rust_is_recent && return
+    if [ -x "${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin/cargo" ]; then
+        PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+        rust_is_recent && return
+        fail "the Rust in ${CARGO_HOME:-$HOME/.cargo} is older than $RUST_NEEDED: rustup update"
+    fi
+    found=$(cargo --version 2>/dev/null || :)
+    require_installer "cargo rustc (at least $RUST_NEEDED${found:+; there is $found})"
+    apt_lists
+    for package in cargo cargo-web; do
+        candidate=$(LC_ALL=C apt-cache policy "$package" | sed -n 's/^ *Candidate: //p')
+        case $candidate in '' | '(none)') continue ;; esac
+        at_least "${candidate%%[+~-]*}" "$RUST_NEEDED" || continue
+        # The certificates are for crates.io, the compiler is rustc's linker.
+        install_packages "$package" "rustc${package#cargo}" gcc libc6-dev ca-certificates
+        hash -r
+        rust_is_recent && return
+    done
+    fail "no Rust of at least $RUST_NEEDED here, nor among this machine's packages: see https://rustup.rs"
+}
+
+# rustfmt and clippy of the toolchain in use.
+need_rust_checks() {
+    local variant=
+    (cargo fmt --version && cargo clippy --version) >/dev/null 2>&1 && return
+    if rustup component add rustfmt clippy; then return; fi
+    if dpkg-query -W rustc-web >/dev/null 2>&1; then variant=web; fi
+    case $variant in
+        web) install_packages rustfmt-web rust-web-clippy ;;
+        *) install_packages rustfmt rust-clippy ;;
+    esac
+}
