@@ -1,0 +1,410 @@
+//! The workloads: what is asked of a server between two looks at the clock. Each counts every reply and every byte of it;
+//! with `verify`, in a pass that is not measured, it compares them too.
+
+use std::io;
+
+use crate::client::{
+    ATTRS, CLOSE, Client, DATA, Field, HANDLE, OPEN, READ, Reply, STAT, STATUS, u32_at,
+};
+use crate::fixture::{Fixture, SMALL, small_name};
+use crate::listing::{list, walk};
+
+/// `window` is how many requests are outstanding, for files how many files are under way.
+#[derive(Clone, Copy)]
+pub(crate) enum Work {
+    Get { length: u32, window: usize },
+    GetFiles { window: usize },
+    List,
+    Put { length: u32, window: usize },
+    PutFiles { window: usize },
+    Stat { deep: bool, window: usize },
+    Walk,
+}
+
+pub(crate) const ALL: &[(&str, &str, Work)] = &[
+    (
+        "get-32k-64",
+        "get, 32 KiB × 64 outstanding",
+        Work::Get {
+            length: 32_768,
+            window: 64,
+        },
+    ),
+    (
+        "get-255k-64",
+        "get, 255 KiB × 64",
+        Work::Get {
+            length: 261_120,
+            window: 64,
+        },
+    ),
+    (
+        "get-32k-1",
+        "get, 32 KiB × 1",
+        Work::Get {
+            length: 32_768,
+            window: 1,
+        },
+    ),
+    (
+        "put-32k-64",
+        "put, 32 KiB × 64",
+        Work::Put {
+            length: 32_768,
+            window: 64,
+        },
+    ),
+    (
+        "put-255k-64",
+        "put, 255 KiB × 64",
+        Work::Put {
+            length: 261_120,
+            window: 64,
+        },
+    ),
+    (
+        "put-32k-1",
+        "put, 32 KiB × 1",
+        Work::Put {
+            length: 32_768,
+            window: 1,
+        },
+    ),
+    (
+        "get-files-16",
+        "get small files, 16 at a time",
+        Work::GetFiles { window: 16 },
+    ),
+    (
+        "get-files-1",
+        "get small files, one at a time",
+        Work::GetFiles { window: 1 },
+    ),
+    (
+        "put-files-16",
+        "put small files, 16 at a time",
+        Work::PutFiles { window: 16 },
+    ),
+    (
+        "put-files-1",
+        "put small files, one at a time",
+        Work::PutFiles { window: 1 },
+    ),
+    (
+        "stat-64",
+        "STAT × 64",
+        Work::Stat {
+            deep: false,
+            window: 64,
+        },
+    ),
+    (
+        "stat-deep-64",
+        "STAT × 64, ten directories down",
+        Work::Stat {
+            deep: true,
+            window: 64,
+        },
+    ),
+    (
+        "stat-1",
+        "STAT × 1",
+        Work::Stat {
+            deep: false,
+            window: 1,
+        },
+    ),
+    ("list", "list a large directory", Work::List),
+    ("walk", "walk a tree of directories", Work::Walk),
+];
+
+impl Work {
+    /// Makes the files that this needs; not measured.
+    pub(crate) fn prepare(self, fixture: &Fixture) -> io::Result<()> {
+        match self {
+            Work::Get { .. } => fixture.large().map(drop),
+            Work::GetFiles { .. } => fixture.small().map(drop),
+            Work::List => fixture.listing().map(drop),
+            Work::Put { .. } | Work::PutFiles { .. } => fixture.uploads().map(drop),
+            Work::Stat { .. } => fixture.deep().map(drop),
+            Work::Walk => fixture.tree().map(drop),
+        }
+    }
+
+    pub(crate) fn run(
+        self,
+        client: &mut Client,
+        fixture: &Fixture,
+        verify: bool,
+    ) -> io::Result<()> {
+        match self {
+            Work::Get { length, window } => get(client, fixture, length, window, verify),
+            Work::GetFiles { window } => files(client, fixture, window, verify, false),
+            Work::List => {
+                let found = list(client, fixture.listing()?, verify)?;
+                assert_eq!(found.count, fixture.size.entries + 2, "entries listed");
+                Ok(())
+            }
+            Work::Put { length, window } => put(client, fixture, length, window, verify),
+            Work::PutFiles { window } => files(client, fixture, window, verify, true),
+            Work::Stat { deep, window } => stat(client, fixture, deep, window, verify),
+            Work::Walk => walk(client, fixture, verify),
+        }
+    }
+}
+
+/// Keeps `window` of `total` requests outstanding. `send` queues or sends the nth; `receive` reads the response, which is
+/// the nth as well: servers answer in order, and a response out of order is an error here.
+fn pipeline(
+    client: &mut Client,
+    total: u64,
+    window: usize,
+    mut send: impl FnMut(&mut Client, u64) -> io::Result<u32>,
+    mut receive: impl FnMut(&mut Client, u64, &Reply) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut sent, mut received, mut first) = (0, 0, 0);
+    while received < total {
+        while sent < total && sent - received < window as u64 {
+            let id = send(client, sent)?;
+            if sent == 0 {
+                first = id;
+            }
+            sent += 1;
+        }
+        client.flush()?;
+        // All that is here already is taken before more is asked for, so that requests travel together.
+        loop {
+            let reply = client.reply()?;
+            assert_eq!(reply.id, first + received as u32, "a response out of order");
+            receive(client, received, &reply)?;
+            received += 1;
+            if received == sent || !client.has_more() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn get(
+    client: &mut Client,
+    fixture: &Fixture,
+    length: u32,
+    window: usize,
+    verify: bool,
+) -> io::Result<()> {
+    let handle = client.open(OPEN, &open_fields(fixture.large()?.as_bytes(), READING))?;
+    let (size, step) = (fixture.size.bytes, u64::from(length));
+    let send = |client: &mut Client, n| {
+        let fields = [
+            Field::Bytes(&handle),
+            Field::U64(n * step),
+            Field::U32(length),
+        ];
+        Ok(client.request(READ, &fields))
+    };
+    pipeline(
+        client,
+        size.div_ceil(step),
+        window,
+        send,
+        |client, n, reply| {
+            data(
+                client,
+                fixture,
+                reply,
+                n * step,
+                step.min(size - n * step) as usize,
+                verify,
+            )
+        },
+    )?;
+    client.close(&handle)
+}
+
+/// Reads a DATA response of exactly `length` bytes.
+fn data(
+    client: &mut Client,
+    fixture: &Fixture,
+    reply: &Reply,
+    offset: u64,
+    length: usize,
+    verify: bool,
+) -> io::Result<()> {
+    assert_eq!(
+        (reply.kind, reply.length),
+        (DATA, length + 4),
+        "a READ answered otherwise"
+    );
+    client.skip(4, |_| {})?;
+    let mut at = offset;
+    client.skip(length, |part| {
+        assert!(
+            !verify || part == fixture.expected(at, part.len()),
+            "wrong bytes at {at}"
+        );
+        at += part.len() as u64;
+    })
+}
+
+fn put(
+    client: &mut Client,
+    fixture: &Fixture,
+    length: u32,
+    window: usize,
+    verify: bool,
+) -> io::Result<()> {
+    let name = "uploads/large";
+    let handle = client.open(OPEN, &open_fields(name.as_bytes(), WRITING))?;
+    let (size, step) = (fixture.size.bytes, u64::from(length));
+    let send = |client: &mut Client, n| {
+        let data = fixture.expected(n * step, step.min(size - n * step) as usize);
+        client.write(&handle, n * step, data)
+    };
+    pipeline(
+        client,
+        size.div_ceil(step),
+        window,
+        send,
+        |client, _, reply| ok(client, reply),
+    )?;
+    client.close(&handle)?;
+    if verify {
+        let stored = std::fs::read(fixture.top().join(name))?;
+        assert_eq!(stored.len() as u64, size, "bytes stored");
+        for (n, part) in stored.chunks(length as usize).enumerate() {
+            assert!(
+                part == fixture.expected(n as u64 * step, part.len()),
+                "wrong bytes in block {n}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Small files: OPEN, one READ or WRITE, CLOSE. The three of one file wait for each other, `window` files go on at once.
+fn files(
+    client: &mut Client,
+    fixture: &Fixture,
+    window: usize,
+    verify: bool,
+    upload: bool,
+) -> io::Result<()> {
+    let total = fixture.size.files;
+    let folder = if upload { "uploads" } else { fixture.small()? };
+    let flags = if upload { WRITING } else { READING };
+    let (mut started, mut done) = (0, 0);
+    // In the order of the requests, and so of the responses: which file, and what was asked about it.
+    let mut outstanding = std::collections::VecDeque::new();
+    while done < total {
+        while started < total && outstanding.len() < window {
+            client.request(
+                OPEN,
+                &open_fields(small_name(folder, started).as_bytes(), flags),
+            );
+            outstanding.push_back((started, Step::Open));
+            started += 1;
+        }
+        client.flush()?;
+        while let Some((file, step)) = outstanding.pop_front() {
+            let reply = client.reply()?;
+            match step {
+                Step::Open => {
+                    assert_eq!(reply.kind, HANDLE, "OPEN refused");
+                    let handle = client.body(&reply)?.split_off(4);
+                    if upload {
+                        client.write(&handle, 0, fixture.expected(u64::from(file), SMALL))?;
+                    } else {
+                        let fields = [Field::Bytes(&handle), Field::U64(0), Field::U32(32_768)];
+                        client.request(READ, &fields);
+                    }
+                    outstanding.push_back((file, Step::Move(handle)));
+                }
+                Step::Move(handle) => {
+                    if upload {
+                        ok(client, &reply)?;
+                    } else {
+                        data(client, fixture, &reply, u64::from(file), SMALL, verify)?;
+                    }
+                    client.request(CLOSE, &[Field::Bytes(&handle)]);
+                    outstanding.push_back((file, Step::Close));
+                }
+                Step::Close => {
+                    ok(client, &reply)?;
+                    done += 1;
+                }
+            }
+            if !client.has_more() {
+                break;
+            }
+        }
+    }
+    if verify && upload {
+        for n in 0..total {
+            let stored = std::fs::read(fixture.top().join(small_name(folder, n)))?;
+            assert!(
+                stored == fixture.expected(u64::from(n), SMALL),
+                "file {n} differs"
+            );
+        }
+    }
+    Ok(())
+}
+
+enum Step {
+    Open,
+    Move(Vec<u8>),
+    Close,
+}
+
+fn stat(
+    client: &mut Client,
+    fixture: &Fixture,
+    deep: bool,
+    window: usize,
+    verify: bool,
+) -> io::Result<()> {
+    let deep_name = fixture.deep()?;
+    let name = if deep { deep_name.as_str() } else { "deep" };
+    // One at a time is slower by far, and its figure no better for more of them.
+    let total = if window == 1 {
+        fixture.size.stats / 4
+    } else {
+        fixture.size.stats
+    };
+    let send = |client: &mut Client, _| Ok(client.request(STAT, &[Field::Bytes(name.as_bytes())]));
+    pipeline(
+        client,
+        u64::from(total),
+        window,
+        send,
+        |client, _, reply| {
+            assert_eq!(reply.kind, ATTRS, "STAT refused");
+            if verify && deep {
+                // Flags, then the size: "deep" has four letters.
+                assert_eq!(client.body(reply)?[4..12], [0, 0, 0, 0, 0, 0, 0, 4]);
+                return Ok(());
+            }
+            client.skip(reply.length, |_| {})
+        },
+    )
+}
+
+fn ok(client: &mut Client, reply: &Reply) -> io::Result<()> {
+    let body = client.body(reply)?;
+    assert_eq!(
+        (reply.kind, u32_at(&body, 0)),
+        (STATUS, 0),
+        "not OK: {:?}",
+        String::from_utf8_lossy(&body)
+    );
+    Ok(())
+}
+
+fn open_fields(name: &[u8], flags: u32) -> [Field<'_>; 3] {
+    [Field::Bytes(name), Field::U32(flags), Field::U32(0)]
+}
+
+const READING: u32 = 0x01;
+/// WRITE, CREAT and TRUNC.
+const WRITING: u32 = 0x1a;
