@@ -23,7 +23,8 @@ as_root() {
     fi
 }
 
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" </dev/null >&2; }
+# What apt and dpkg have to say when all goes well is long and of no use here; their complaints go to stderr.
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" </dev/null >/dev/null; }
 
 # The package lists are fetched once a run, and only if something has to be installed.
 apt_lists() {
@@ -32,15 +33,11 @@ apt_lists() {
     apt_lists_fresh=1
 }
 
-# Ends the program in words if nothing can be installed here; otherwise returns.
-require_installer() {
-    command -v apt-get >/dev/null || fail "missing: $*. This machine has no apt-get: install them by hand."
-    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
-        fail "missing: $*. As root: apt-get install $*"
-}
+may_install() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 
 install_packages() {
-    require_installer "$@"
+    command -v apt-get >/dev/null || fail "missing: $*. This machine has no apt-get: install them by hand."
+    may_install || fail "missing: $*. As root: apt-get install $*"
     say "Installing by apt: $*"
     apt_lists
     # --no-remove: nothing that somebody installed on purpose is taken away for this.
@@ -75,18 +72,16 @@ rust_is_recent() {
 # A cargo and a rustc of at least RUST_NEEDED on PATH: those that are there, rustup's in the home directory, or Debian's.
 # Debian 13 has them as `cargo`; Debian 12's `cargo` is too old, but its `cargo-web` follows the browsers and is recent.
 need_rust() {
-    local package candidate found
+    local package candidate
     rust_is_recent && return
     if [ -x "${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin/cargo" ]; then
         PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
         rust_is_recent && return
         fail "the Rust in ${CARGO_HOME:-$HOME/.cargo} is older than $RUST_NEEDED: rustup update"
     fi
-    found=$(cargo --version 2>/dev/null || :)
-    require_installer "cargo rustc (at least $RUST_NEEDED${found:+; there is $found})"
-    apt_lists
+    if command -v apt-get >/dev/null && may_install; then apt_lists; fi
     for package in cargo cargo-web; do
-        candidate=$(LC_ALL=C apt-cache policy "$package" | sed -n 's/^ *Candidate: //p')
+        candidate=$(LC_ALL=C apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: //p')
         case $candidate in '' | '(none)') continue ;; esac
         at_least "${candidate%%[+~-]*}" "$RUST_NEEDED" || continue
         # The certificates are for crates.io, the compiler is rustc's linker.
@@ -99,12 +94,12 @@ need_rust() {
 
 # rustfmt and clippy of the toolchain in use.
 need_rust_checks() {
-    local variant=
     (cargo fmt --version && cargo clippy --version) >/dev/null 2>&1 && return
-    if rustup component add rustfmt clippy; then return; fi
-    if dpkg-query -W rustc-web >/dev/null 2>&1; then variant=web; fi
-    case $variant in
-        web) install_packages rustfmt-web rust-web-clippy ;;
-        *) install_packages rustfmt rust-clippy ;;
-    esac
+    if command -v rustup >/dev/null; then
+        rustup component add rustfmt clippy
+    elif dpkg-query -W rustc-web >/dev/null 2>&1; then
+        install_packages rustfmt-web rust-web-clippy
+    else
+        install_packages rustfmt rust-clippy
+    fi
 }
