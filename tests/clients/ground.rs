@@ -156,7 +156,7 @@ pub(crate) fn installed(program: &OsStr) {
     assert!(
         found,
         "{} is not installed: run tests/run",
-        program.display()
+        program.to_string_lossy()
     );
 }
 
