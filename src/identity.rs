@@ -66,7 +66,7 @@ pub fn home_of(name: &[u8]) -> Option<PathBuf> {
     User::from_name(name).ok()?.map(|user| user.dir)
 }
 
-/// Names of users and groups; each is asked for once.
+/// Names of users and groups; each is asked for once, as long as a client does not ask for thousands.
 #[derive(Debug, Default)]
 pub struct Names {
     users: HashMap<u32, Option<Box<[u8]>>>,
@@ -80,6 +80,7 @@ impl Names {
             let user = User::from_uid(Uid::from_raw(uid)).ok()??;
             Some(OsString::from(user.name).into_vec().into())
         };
+        make_room(&mut self.users);
         self.users
             .entry(uid)
             .or_insert_with(|| name(uid))
@@ -92,9 +93,18 @@ impl Names {
             let group = Group::from_gid(Gid::from_raw(gid)).ok()??;
             Some(OsString::from(group.name).into_vec().into())
         };
+        make_room(&mut self.groups);
         self.groups
             .entry(gid)
             .or_insert_with(|| name(gid))
             .as_deref()
     }
 }
+
+fn make_room<T>(known: &mut HashMap<u32, T>) {
+    if known.len() >= MAX_KNOWN {
+        known.clear();
+    }
+}
+
+const MAX_KNOWN: usize = 4096;

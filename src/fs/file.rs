@@ -99,10 +99,14 @@ impl File {
         }
     }
 
-    /// Whether `offset` is one that this file can have.
+    /// Whether this file can have something at `offset`.
     ///
     /// # Errors
-    /// As lseek(2).
+    /// As lseek(2): `EINVAL` past what the file system can hold, `ESPIPE` for what has no positions.
+    pub fn check_offset(&self, offset: u64) -> Result<()> {
+        self.seek(i64::try_from(offset).map_err(|_| Errno::EINVAL)?)
+    }
+
     fn seek(&self, offset: i64) -> Result<()> {
         lseek(&self.fd, offset, Whence::SeekSet).map(drop)
     }
@@ -224,7 +228,7 @@ impl File {
                 // Files whose size the kernel does not know, as in /proc, end at once here; reading tells.
                 Ok(0) => {}
                 Ok(count) => return Ok(CopyEnd::Copied(count as u64)),
-                Err(Errno::ENOSPC | Errno::EDQUOT) => return Err(writing(Errno::ENOSPC)),
+                Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => return Err(writing(errno)),
                 // Not between these file systems, or not on this kernel.
                 Err(_) => {}
             }

@@ -234,7 +234,10 @@ impl View {
             new,
             RenameFlags::RENAME_NOREPLACE,
         ) {
-            Err(Errno::EEXIST) if to.is_dangling() => from.replace_dangling(&to),
+            Err(Errno::EEXIST) => match to.dangling() {
+                Some(link) => from.replace_dangling(&to, &link),
+                None => Err(Errno::EEXIST),
+            },
             // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
             Err(Errno::EINVAL | Errno::ENOSYS) => from.rename_without_flags(&to),
             result => result,
@@ -254,18 +257,24 @@ impl At<'_> {
         fstatat(self.0, self.1, AtFlags::AT_SYMLINK_NOFOLLOW)
     }
 
-    /// Whether a symbolic link stands here that leads to nothing.
-    fn is_dangling(&self) -> bool {
-        self.lstat().is_ok_and(|stat| kind(&stat) == SFlag::S_IFLNK)
-            && fstatat(self.0, self.1, AtFlags::empty()) == Err(Errno::ENOENT)
+    /// The symbolic link to nothing that stands here, if one does.
+    fn dangling(&self) -> Option<FileStat> {
+        let link = self.lstat().ok()?;
+        let dangles = kind(&link) == SFlag::S_IFLNK
+            && fstatat(self.0, self.1, AtFlags::empty()) == Err(Errno::ENOENT);
+        dangles.then_some(link)
     }
 
-    /// Takes the place of a dangling link by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.
-    fn replace_dangling(&self, to: &At<'_>) -> Result<()> {
+    /// Takes the place of `link` by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.
+    fn replace_dangling(&self, to: &At<'_>, link: &FileStat) -> Result<()> {
+        let is_link = |stat: FileStat| (stat.st_dev, stat.st_ino) == (link.st_dev, link.st_ino);
+        if is_link(self.lstat()?) {
+            // One link by both names: as rename(2), nothing to do.
+            return Ok(());
+        }
         let exchange = || renameat2(self.0, self.1, to.0, to.1, RenameFlags::RENAME_EXCHANGE);
         exchange().map_err(|_| Errno::EEXIST)?;
-        // A relative link may lead elsewhere from where it is now: its kind alone is looked at.
-        if self.lstat().is_ok_and(|stat| kind(&stat) == SFlag::S_IFLNK) {
+        if self.lstat().is_ok_and(is_link) {
             return unlinkat(self.0, self.1, UnlinkatFlags::NoRemoveDir);
         }
         exchange()?;

@@ -71,8 +71,8 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Layer {
     fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
         use tracing::level_filters::LevelFilter;
         Some(match self.level {
-            Level::Quiet | Level::Fatal => LevelFilter::OFF,
-            Level::Error => LevelFilter::ERROR,
+            Level::Quiet => LevelFilter::OFF,
+            Level::Fatal | Level::Error => LevelFilter::ERROR,
             Level::Info => LevelFilter::INFO,
             Level::Verbose => LevelFilter::DEBUG,
             Level::Debug1 | Level::Debug2 | Level::Debug3 => LevelFilter::TRACE,

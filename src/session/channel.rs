@@ -68,7 +68,11 @@ impl<T: AsRawFd + AsFd> Channel<T> {
     pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let polled = match &self.descriptor {
             Descriptor::Polled(polled) => polled,
-            Descriptor::Ready(file) => return again(|| nix::unistd::read(file, buffer)),
+            Descriptor::Ready(file) => {
+                // It never makes us wait, so signals get their turn here.
+                tokio::task::yield_now().await;
+                return again(|| nix::unistd::read(file, buffer));
+            }
         };
         loop {
             let mut ready = polled.readable().await.map_err(|_| Errno::EIO)?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use tokio::io::Interest;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::channel::Channel;
 use super::inbox::Inbox;
@@ -214,11 +214,22 @@ impl Connection {
             // Only what is there: more may never come.
             self.input.read_now(room)
         } else {
-            tokio::select! {
-                biased;
-                signal = self.signals.next() => return Ok(Received::Signal(signal)),
-                read = self.input.read(room) => read,
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return Ok(Received::Late),
+            let first = async {
+                tokio::select! {
+                    biased;
+                    signal = self.signals.next() => Err(Received::Signal(signal)),
+                    read = self.input.read(room) => Ok(read),
+                }
+            };
+            let read = match deadline {
+                Some(deadline) => timeout_at(deadline, first)
+                    .await
+                    .unwrap_or(Err(Received::Late)),
+                None => first.await,
+            };
+            match read {
+                Ok(read) => read,
+                Err(received) => return Ok(received),
             }
         };
         match read {

@@ -118,18 +118,18 @@ pub(super) fn read(
         });
     }
     if len == 0 {
-        // Weird, but OpenSSH answers it so, if the offset is one.
-        open.file
-            .read_at(&mut [0; 1], offset)
-            .map_err(|errno| read_failed(open, errno))?;
+        // Weird, but OpenSSH answers it, whatever is there, if the offset is one.
+        let checked = open.file.check_offset(offset);
+        checked.map_err(|errno| read_failed(open, errno))?;
     }
     let file = &open.file;
-    match session
-        .outbox
-        .data(id, most, |buffer| match file.read_at(buffer, offset) {
-            Ok(0) if most > 0 => Err(None),
+    match session.outbox.data(id, most, |buffer| match buffer.len() {
+        0 => Ok(0),
+        _ => match file.read_at(buffer, offset) {
+            Ok(0) => Err(None),
             result => result.map_err(Some),
-        }) {
+        },
+    }) {
         Ok(count) => {
             open.read += count as u64;
             open.reached = open.reached.max(offset.saturating_add(count as u64));
