@@ -17,13 +17,16 @@ use reader::{Source, blank, contains_word, flatten_uses, imports, root, test_nam
 
 /// Which rooms a room may import. `main` and `lib` see all of them.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("cli", &["log"]),
+    // The command line names what each room can be told.
+    ("cli", &["identity", "log", "policy", "session"]),
     ("fs", &[]),
     ("identity", &[]),
     ("launch", &["log"]),
     ("log", &[]),
+    ("policy", &["log"]),
     ("protocol", &[]),
-    ("session", &["protocol", "fs", "log", "identity"]),
+    ("sandbox", &[]),
+    ("session", &["fs", "identity", "log", "policy", "protocol"]),
 ];
 
 /// A word, the folders (`fs/`) and files (`main.rs`) of src where it may stand, and why.
@@ -31,16 +34,39 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("russh_sftp", &["protocol/"], "the codec stays inside"),
     ("tokio", &["main.rs", "session/"], "async stays at the rim"),
     ("nix::dir", &["fs/"], "only fs acts on files"),
-    ("nix::fcntl", &["fs/"], "only fs acts on files"),
-    ("nix::sys::stat", &["fs/"], "only fs acts on files"),
-    ("nix::sys::statvfs", &["fs/"], "only fs acts on files"),
+    (
+        "nix::fcntl",
+        // The blocking mode of descriptors 0 and 1; the words for open flags, with no call.
+        &["fs/", "session/channel.rs", "session/transfer.rs"],
+        "only fs acts on files",
+    ),
+    (
+        "nix::sys::stat",
+        // What descriptors 0 and 1 are; the umask.
+        &["fs/", "session/channel.rs", "main.rs"],
+        "only fs acts on files",
+    ),
+    (
+        "nix::sys::statvfs",
+        // The figures that a response is made of, with no call.
+        &["fs/", "session/extended.rs"],
+        "only fs acts on files",
+    ),
     ("nix::sys::uio", &["fs/"], "only fs acts on files"),
-    ("std::fs", &["fs/"], "only fs acts on files"),
+    ("rustix", &["fs/"], "for what nix lacks, on files"),
+    (
+        "std::fs",
+        // Counts the descriptors that are open already.
+        &["fs/", "session/handles.rs"],
+        "only fs acts on files",
+    ),
     ("std::os::unix::fs", &["fs/"], "only fs acts on files"),
     ("std::os::unix::net", &["log/"], "for /dev/log alone"),
     ("std::net", &[], "the network is sshd's"),
-    ("std::process::Command", &[], "nothing is ever run"),
-    ("from_utf8_lossy", &[], "bytes stay bytes"),
+    ("process::Command", &[], "nothing is ever run"),
+    ("execv", &[], "nothing is ever run"),
+    // What is quoted there is escaped already, and ASCII.
+    ("from_utf8_lossy", &["launch.rs"], "bytes stay bytes"),
     ("unsafe", &[], "nix gives it all as safe calls"),
     (".unwrap()", &[], "a type says so where it holds"),
     (".expect(", &[], "a type says so where it holds"),

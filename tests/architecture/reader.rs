@@ -130,7 +130,7 @@ fn quoted(rest: &str, quote: char) -> usize {
 pub(crate) fn flatten_uses(code: &str) -> String {
     let mut flat = String::new();
     let mut rest = code;
-    while let Some(at) = rest.find("use ") {
+    while let Some(at) = find_word(rest, "use ") {
         let (before, statement) = rest.split_at(at);
         let end = statement.find(';').map_or(statement.len(), |at| at + 1);
         flat.push_str(before);
@@ -200,13 +200,19 @@ pub(crate) fn imports(code: &str) -> BTreeSet<String> {
 
 /// Whether `word` stands in `code` by itself, not as a part of a longer name.
 pub(crate) fn contains_word(code: &str, word: &str) -> bool {
+    find_word(code, word).is_some()
+}
+
+fn find_word(code: &str, word: &str) -> Option<usize> {
     let part = |letter: char| letter.is_alphanumeric() || letter == '_';
-    code.match_indices(word).any(|(at, _)| {
+    let stands_alone = |at: usize| {
         let before = code[..at].chars().next_back().is_some_and(part) && word.starts_with(part);
-        let after =
-            code[at + word.len()..].chars().next().is_some_and(part) && word.ends_with(part);
+        let after = code[at + word.len()..].starts_with(part) && word.ends_with(part);
         !before && !after
-    })
+    };
+    code.match_indices(word)
+        .map(|(at, _)| at)
+        .find(|at| stands_alone(*at))
 }
 
 pub(crate) fn test_names(code: &str) -> Vec<&str> {
@@ -230,6 +236,7 @@ fn the_reader_of_these_rules_sees_code_and_not_words_about_it() {
         ["fs", "log", "session"].map(String::from).into()
     );
     assert!(contains_word("x unsafe {", "unsafe") && !contains_word("unsafe_code", "unsafe"));
+    assert_eq!(flatten_uses("cause { a; }"), "cause { a; }");
     assert_eq!(
         test_names("#[test]\n#[should_panic]\nfn a_b_c() {}"),
         ["a_b_c"]
