@@ -124,9 +124,10 @@ pub(crate) fn fail(command: &mut Command) -> String {
 #[track_caller]
 pub(crate) fn run(command: &Command, stdin: Stdio) -> Output {
     installed(command.get_program());
+    // In the foreground it stays in our process group: Ctrl-C reaches the client.
     let mut bounded = Command::new("timeout");
     bounded
-        .args(["--kill-after=5", "90"])
+        .args(["--foreground", "--kill-after=5", "90"])
         .arg(command.get_program())
         .args(command.get_args());
     for (key, value) in command.get_envs() {
