@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::ground::*;
 use crate::script::{Client::Ssh2, Script, sorted};
-use crate::support::sshd::server_under_test;
+use crate::support::server::is_openssh;
 
 /// The odd names that are UTF-8.
 fn names() -> Vec<String> {
@@ -241,7 +241,7 @@ fn a_request_that_ssh2_spoils_does_not_end_the_session() {
     let script = Script::new()
         .then("expand", &[Path::new("~/x")])
         .then("realpath", &[&ground.remote]);
-    if server_under_test().starts_with("/usr/lib/openssh") {
+    if is_openssh() {
         let said = script.refused(&ground, Ssh2);
         assert!(said.contains("No response from server"), "{said}");
     } else {

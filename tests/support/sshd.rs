@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{getegid, geteuid};
 
-pub(crate) use account::{Account, Place, server_under_test};
+pub(crate) use account::{Account, Place};
 use processes::{children, descendants, end};
 
 mod account;

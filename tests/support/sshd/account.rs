@@ -11,13 +11,7 @@ use std::time::Duration;
 
 use nix::unistd::{User, geteuid};
 
-/// The server that the tests drive: ours, or what `SFTP_SERVER_UNDER_TEST` names.
-pub(crate) fn server_under_test() -> PathBuf {
-    std::env::var_os("SFTP_SERVER_UNDER_TEST").map_or_else(
-        || PathBuf::from(env!("CARGO_BIN_EXE_sftp-server")),
-        PathBuf::from,
-    )
-}
+use crate::support::under_test;
 
 /// A directory that every user can enter, below a path that belongs to root where we are root (as ChrootDirectory asks); removed on drop.
 pub(crate) struct Place(PathBuf);
@@ -60,7 +54,7 @@ impl Place {
     }
 
     pub(super) fn expand(&self, text: &str) -> String {
-        let server = self.install(&server_under_test());
+        let server = self.install(&under_test());
         text.replace("{server}", server.to_str().unwrap())
             .replace("{dir}", self.0.to_str().unwrap())
     }
