@@ -9,6 +9,8 @@
     reason = "each test crate uses a part of it"
 )]
 
+pub(crate) mod fault;
+pub(crate) mod log;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod sshd;
