@@ -1,1 +1,15 @@
-//! launch tests.
+//! How the server is started, and what a person sees of it: every launch of SPEC §2, every flag, the log, the manual.
+//!
+//! What has a counterpart in OpenSSH's server is compared with it in the same run. Needs root, for users, chroots and mount namespaces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod flags;
+mod flags_values;
+mod run;
+#[path = "../support/mod.rs"]
+mod support;
