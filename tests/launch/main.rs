@@ -11,5 +11,6 @@
 mod flags;
 mod flags_values;
 mod run;
+mod start;
 #[path = "../support/mod.rs"]
 mod support;
