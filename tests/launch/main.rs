@@ -10,6 +10,10 @@
 
 mod flags;
 mod flags_values;
+mod log;
+mod log_escapes;
+mod log_lines;
+mod log_socket;
 mod run;
 mod start;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,197 @@
+//! No name can forge a line of the log: how bytes read in it, and where long lines are cut.
+
+use crate::log_lines::SSH_CONNECTION;
+use crate::support::log::{Line, Syslog};
+use crate::support::request;
+use crate::support::{Launch, OPENSSH, Server, Tree, under_test};
+
+/// The lines about STATs of these names, as they stand in syslog's datagrams.
+fn in_syslog(program: impl AsRef<std::path::Path>, names: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let tree = Tree::new();
+    let syslog = Syslog::new();
+    let mut server = syslog
+        .launch(program, &tree)
+        .args(["-l", "VERBOSE"])
+        .env("SSH_CONNECTION", SSH_CONNECTION)
+        .connect();
+    stat_all(&mut server, names);
+    server.finish();
+    let lines = syslog.lines();
+    let texts = lines.iter().map(|line| Line::parse(line).text);
+    let about = texts.filter(|text| text.starts_with(b"stat name"));
+    about.collect()
+}
+
+/// The same as they stand on stderr, each with its line end.
+fn on_stderr(program: impl AsRef<std::path::Path>, names: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let tree = Tree::new();
+    let mut server = Launch::program(program.as_ref(), &tree)
+        .args(["-e", "-l", "VERBOSE"])
+        .connect();
+    stat_all(&mut server, names);
+    let stderr = server.finish().stderr;
+    let lines = stderr
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(<[u8]>::to_vec);
+    lines
+        .filter(|line| line.starts_with(b"stat name"))
+        .collect()
+}
+
+fn stat_all(server: &mut Server, names: &[Vec<u8>]) {
+    for name in names {
+        server.call(&request::stat(name));
+    }
+}
+
+/// Every byte that a name can hold, between brackets, and pairs that could be taken for something else.
+fn every_byte() -> Vec<Vec<u8>> {
+    let mut names: Vec<_> = (1..=255_u8).map(|byte| vec![b'[', byte, b']']).collect();
+    let pairs: [&[u8]; 12] = [
+        b"a b",
+        b" lead",
+        b"trail ",
+        b"a\\nb",
+        b"a\"b",
+        b"a'b",
+        b"\xc3\xa9",
+        b"%s%n%d",
+        b"\n1",
+        b"\x011",
+        b"\\",
+        b"",
+    ];
+    names.extend(pairs.map(<[u8]>::to_vec));
+    names.push(
+        b"x\nNov 21 00:00:00 sftp-server[1]: session opened for local user root from [192.0.2.1]"
+            .to_vec(),
+    );
+    names
+}
+
+#[test]
+fn every_byte_reads_in_syslog_as_openssh_writes_it() {
+    let names = every_byte();
+    let (ours, theirs) = (in_syslog(under_test(), &names), in_syslog(OPENSSH, &names));
+    assert_eq!(theirs.len(), names.len());
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(
+            ours.escape_ascii().to_string(),
+            theirs.escape_ascii().to_string()
+        );
+    }
+    assert_eq!(ours.len(), theirs.len());
+}
+
+#[test]
+fn on_stderr_names_are_escaped_as_in_syslog() {
+    // OpenSSH leaves a newline or a tab raw there: a name could be a line of its own.
+    let names = every_byte();
+    let on_stderr = on_stderr(under_test(), &names);
+    assert_eq!(on_stderr.len(), names.len(), "one line a name");
+    for (line, text) in on_stderr.iter().zip(in_syslog(OPENSSH, &names)) {
+        let line = line.strip_suffix(b"\r\n").expect("CR LF");
+        assert_eq!(
+            line.escape_ascii().to_string(),
+            text.escape_ascii().to_string()
+        );
+    }
+}
+
+#[test]
+fn long_lines_are_cut_in_syslog_where_openssh_cuts_them() {
+    let lengths = [
+        400, 480, 485, 487, 488, 489, 490, 500, 900, 1000, 1010, 1011, 1012, 1013, 1100, 2000, 4000,
+    ];
+    for byte in [b'a', b'\n', b'\\', 0xff] {
+        let names: Vec<_> = lengths.iter().map(|length| vec![byte; *length]).collect();
+        let (ours, theirs) = (in_syslog(under_test(), &names), in_syslog(OPENSSH, &names));
+        for ((ours, theirs), length) in ours.iter().zip(&theirs).zip(lengths) {
+            assert_eq!(ours.len(), theirs.len(), "{length} times {byte:#x}");
+            assert_eq!(
+                ours.escape_ascii().to_string(),
+                theirs.escape_ascii().to_string()
+            );
+            assert!(ours.len() <= 500);
+        }
+        assert_eq!(ours.len(), theirs.len());
+    }
+}
+
+#[test]
+fn long_lines_are_cut_on_stderr_where_openssh_cuts_them() {
+    // Of plain names and of those whose escapes are the same on stderr and in syslog.
+    let lengths = [
+        900, 1000, 1005, 1008, 1009, 1010, 1011, 1012, 1013, 1100, 2000, 4000,
+    ];
+    for byte in [b'a', b'\\'] {
+        let names: Vec<_> = lengths.iter().map(|length| vec![byte; *length]).collect();
+        let (ours, theirs) = (on_stderr(under_test(), &names), on_stderr(OPENSSH, &names));
+        for ((ours, theirs), length) in ours.iter().zip(&theirs).zip(lengths) {
+            assert_eq!(
+                ours.escape_ascii().to_string(),
+                theirs.escape_ascii().to_string(),
+                "{length} times {byte:#x}"
+            );
+        }
+        assert_eq!(ours.len(), theirs.len());
+    }
+}
+
+#[test]
+fn the_address_is_what_stands_before_the_first_blank_and_escaped_too() {
+    for (connection, address) in [
+        ("192.0.2.7 1 2 3", "192.0.2.7"),
+        ("::1 5 ::1 22", "::1"),
+        ("192.0.2.7 ", "192.0.2.7"),
+        (" 5 6", ""),
+        ("a\nb\\ 1 2 3", "a\\nb\\\\"),
+        ("%s%n 1 2", "%s%n"),
+    ] {
+        let tree = Tree::new();
+        for program in [under_test(), OPENSSH.into()] {
+            let syslog = Syslog::new();
+            let server = syslog
+                .launch(&program, &tree)
+                .args(["-l", "INFO"])
+                .env("SSH_CONNECTION", connection)
+                .start();
+            assert_eq!(server.finish().status.code(), Some(0), "{connection:?}");
+            let lines: Vec<_> = syslog
+                .lines()
+                .iter()
+                .map(|line| Line::parse(line).masked())
+                .collect();
+            let expected = ["opened", "closed"]
+                .map(|what| format!("<38> session {what} for local user root from [{address}]"));
+            assert_eq!(lines, expected, "{}: {connection:?}", program.display());
+        }
+    }
+}
+
+#[test]
+fn a_connection_without_a_blank_is_malformed_and_the_end() {
+    for connection in ["", "192.0.2.7", "x\ny"] {
+        let tree = Tree::new();
+        let outcome = |program: &std::path::Path| {
+            let syslog = Syslog::new();
+            let server = syslog
+                .launch(program, &tree)
+                .args(["-l", "INFO"])
+                .env("SSH_CONNECTION", connection)
+                .start();
+            let status = server.finish().status;
+            let lines = syslog.lines();
+            (
+                status.code(),
+                lines
+                    .iter()
+                    .map(|line| Line::parse(line).masked())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let ours = outcome(&under_test());
+        assert_eq!(ours, outcome(OPENSSH.as_ref()), "{connection:?}");
+        assert_eq!(ours.0, Some(255));
+    }
+}
