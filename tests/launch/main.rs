@@ -15,6 +15,7 @@ mod log_escapes;
 mod log_lines;
 mod log_socket;
 mod run;
+mod silence;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
