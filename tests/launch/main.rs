@@ -8,14 +8,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod by_client;
 mod flags;
 mod flags_values;
+mod forced_command;
 mod log;
 mod log_escapes;
 mod log_lines;
 mod log_socket;
+mod login_shell;
 mod run;
+mod shells;
 mod silence;
 mod start;
+mod subsystem;
 #[path = "../support/mod.rs"]
 mod support;
