@@ -9,6 +9,7 @@
 )]
 
 mod by_client;
+mod chroot;
 mod flags;
 mod flags_values;
 mod forced_command;
