@@ -1,0 +1,110 @@
+//! The examples for sshd, in `packaging/sshd` and in the README, each behind a real sshd: none of them can rot.
+
+use std::fs;
+use std::path::Path;
+
+use crate::readme::blocks;
+use crate::run::{Input, Ran, run, session_works};
+use crate::support::Tree;
+use crate::support::sshd::{HOST, Sshd};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/sshd");
+
+fn example(name: &str) -> String {
+    fs::read_to_string(Path::new(EXAMPLES).join(name)).unwrap()
+}
+
+/// The README's block that holds this text.
+fn block(text: &str) -> String {
+    let mut found = blocks("text")
+        .into_iter()
+        .filter(|block| block.contains(text));
+    found
+        .next()
+        .unwrap_or_else(|| panic!("the README has no example of {text:?}"))
+}
+
+/// The example with the path of the server under test for the one that it names.
+fn adapted(example: &str) -> String {
+    let words = example.split_inclusive([' ', '"', '\n']);
+    let adapted = words.map(|word| {
+        let path = word.trim_end_matches([' ', '"', '\n']);
+        if path.starts_with('/') && path.ends_with("/sftp-server") {
+            word.replace(path, "{server}")
+        } else {
+            word.to_owned()
+        }
+    });
+    let adapted: String = adapted.collect();
+    assert!(adapted.contains("{server}"), "{example}");
+    adapted
+}
+
+/// `sftp` with these commands; a file `hello` is at hand.
+fn sftp(sshd: &Sshd, commands: &str) -> Ran {
+    let local = Tree::new();
+    local.file("hello", "hello there");
+    let batch = local.file("batch", commands);
+    let mut sftp = sshd.sftp();
+    sftp.current_dir(&local).arg("-b").arg(batch).arg(HOST);
+    run(&mut sftp, Input::Null)
+}
+
+#[test]
+fn every_example_is_used_here() {
+    let mut names: Vec<_> = fs::read_dir(EXAMPLES)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["authorized_keys", "forcecommand.conf", "subsystem.conf"]
+    );
+}
+
+#[test]
+fn the_subsystem_line_serves() {
+    for text in [example("subsystem.conf"), block("Subsystem sftp ")] {
+        let sshd = Sshd::ordinary_with("", &adapted(&text), "");
+        let home = sshd.account().home.clone();
+        session_works(&sshd, &[], home.to_str().unwrap());
+    }
+}
+
+#[test]
+fn the_forced_command_reads_and_does_not_write() {
+    for text in [example("forcecommand.conf"), block("ForceCommand")] {
+        // The group of a throwaway account has its name.
+        let config = adapted(&text).replace("Group sftponly", "Group sftp-t*");
+        let sshd = Sshd::root("internal-sftp", &config, "");
+        fs::write(sshd.account().home.join("there"), "content").unwrap();
+        sftp(&sshd, "get there\n").success();
+        let put = sftp(&sshd, "put hello up\n");
+        assert_eq!(put.status.code(), Some(1), "{put:?}");
+        assert!(!sshd.account().home.join("up").exists());
+        run(sshd.ssh().args([HOST, "uptime"]), Input::Null).refused("'uptime'");
+    }
+}
+
+#[test]
+fn the_key_s_line_uploads_into_its_inbox_and_does_not_remove() {
+    for text in [example("authorized_keys"), block("command=\"")] {
+        let text = adapted(&text);
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("command="))
+            .unwrap();
+        let options = line.split(" ssh-ed25519 ").next().unwrap();
+        let sshd = Sshd::ordinary_with("internal-sftp", "", options);
+        let home = &sshd.account().home;
+        sshd.account().make_dir(&home.join("inbox"));
+        sftp(&sshd, "put hello up\nget up back\n").success();
+        assert_eq!(fs::read(home.join("inbox/up")).unwrap(), b"hello there");
+        for forbidden in ["rm up\n", "rename up down\n", "rmdir .\n"] {
+            let ran = sftp(&sshd, forbidden);
+            assert_eq!(ran.status.code(), Some(1), "{forbidden}: {ran:?}");
+        }
+        assert!(home.join("inbox/up").exists());
+    }
+}
