@@ -171,7 +171,7 @@ fn mirror_carries_odd_names_links_modes_and_times_both_ways() {
         ground.remote.join("to"),
         ground.local.join("back"),
     );
-    grow_tree(&tree, &odd_lines());
+    grow_tree(&tree, &odd_names());
     grow_links(&tree);
     play(
         &ground,
