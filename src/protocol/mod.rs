@@ -12,7 +12,7 @@ mod request;
 mod response;
 
 pub use attrs::Attrs;
-pub use packet::{MAX_DATA, MAX_PACKET, Oversized, Packet, kind, next_packet};
+pub use packet::{MAX_DATA, MAX_NAMES, MAX_PACKET, Oversized, Packet, kind, next_packet};
 pub use path::WirePath;
 pub use request::{
     CopyData, Handle, IdLists, Malformed, NewPath, Open, Payload, Read, SetAttrs, SetAttrsByHandle,

@@ -10,7 +10,7 @@ use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
 use crate::protocol::{
-    Handle, MAX_PACKET, NewPath, Payload, SetAttrs, SetAttrsByHandle, StatusCode, TwoPaths,
+    Handle, MAX_NAMES, NewPath, Payload, SetAttrs, SetAttrsByHandle, StatusCode, TwoPaths,
     WirePath, kind,
 };
 
@@ -141,7 +141,7 @@ fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
     Ok(Response::Handle { slot, handle })
 }
 
-/// As many entries as fit a packet.
+/// As many entries as fit what every client takes.
 fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let handle: Handle = payload.decode()?;
     trace(Level::Debug1, || Trace::Readdir {
@@ -155,7 +155,7 @@ fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
     let mut names = session.outbox.names(id);
     let result = open.dir.list(|filename, stat| {
         let longname = longnames.line(filename, stat);
-        if names.len() + NAME_FIELDS + filename.len() + longname.len() > MAX_PACKET {
+        if names.len() + NAME_FIELDS + filename.len() + longname.len() > MAX_NAMES {
             return Listed::Full;
         }
         names.push(filename, longname, &attrs::from_stat(stat));
