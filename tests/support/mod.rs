@@ -11,12 +11,15 @@
 
 pub(crate) mod fault;
 pub(crate) mod log;
+pub(crate) mod packet;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod sshd;
+pub(crate) mod steps;
 pub(crate) mod tree;
 pub(crate) mod wire;
 
 pub(crate) use server::{Finished, Launch, OPENSSH, OURS, Server, under_test};
+pub(crate) use steps::show;
 pub(crate) use tree::{Snapshot, Tree};
 pub(crate) use wire::{Attrs, Packet, Reply, Status, Wire};

@@ -90,6 +90,22 @@ impl Launch {
         self
     }
 
+    /// Runs it through another command: `prlimit --nofile=64`, `setpriv …`, `strace …`. Arguments and environment that
+    /// were given before are forgotten.
+    pub(crate) fn through(self, words: &[&str]) -> Self {
+        let dir = self
+            .command
+            .get_current_dir()
+            .map(Path::to_path_buf)
+            .unwrap_or_default();
+        let mut launch = Self::program(words[0], dir);
+        launch.command.args(&words[1..]).arg(self.program);
+        Self {
+            openssh: self.openssh,
+            ..launch
+        }
+    }
+
     /// Runs as this uid and gid, without supplementary groups; needs root.
     pub(crate) fn user(mut self, uid: u32, gid: u32) -> Self {
         self.command.uid(uid).gid(gid);

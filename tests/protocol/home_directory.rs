@@ -1,0 +1,67 @@
+//! `home-directory`: where a user is at home.
+
+use nix::unistd::{User, geteuid};
+
+use crate::support::wire::{Attrs, code};
+use crate::support::{request, show};
+use crate::{assert_status, start};
+
+fn home(name: &str) -> String {
+    User::from_name(name)
+        .unwrap()
+        .expect("a user of every Debian")
+        .dir
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// OpenSSH 9.2 answers the session's own home, whoever is asked for.
+#[test]
+fn the_home_is_that_of_the_user_named_where_openssh_answers_the_session_s() {
+    let (_tree, mut server) = start();
+    let own = User::from_uid(geteuid())
+        .unwrap()
+        .expect("who runs this has a passwd entry")
+        .dir;
+    for name in ["root", "daemon", "nobody", "sync"] {
+        let reply = server.call(&request::home_directory(name));
+        let [entry] = reply.names() else {
+            panic!("{reply:?}")
+        };
+        let expected = server.differs(
+            "the user who was asked for",
+            home(name),
+            own.to_str().unwrap().to_owned(),
+        );
+        assert_eq!(show(&entry.filename), expected);
+        assert_eq!(
+            (&entry.longname, &entry.attrs),
+            (&entry.filename, &Attrs::NONE)
+        );
+    }
+}
+
+/// The draft's sense: the user who is logged in. OpenSSH finds no user of that name.
+#[test]
+fn the_empty_name_is_the_session_s_user_where_openssh_fails() {
+    let (_tree, mut server) = start();
+    let reply = server.call(&request::home_directory(""));
+    if server.is_openssh() {
+        assert_status(&reply, code::FAILURE);
+    } else {
+        let own = User::from_uid(geteuid())
+            .unwrap()
+            .expect("who runs this has a passwd entry")
+            .dir;
+        assert_eq!(show(reply.name()), own.to_str().unwrap());
+    }
+}
+
+#[test]
+fn an_unknown_user_is_a_failure() {
+    let (_tree, mut server) = start();
+    for name in ["nobody-of-this-name", "0", "root ", "\u{fc}", "../root"] {
+        assert_status(&server.call(&request::home_directory(name)), code::FAILURE);
+    }
+}
