@@ -53,13 +53,19 @@ fn each_entry_has_the_attrs_of_lstat() {
         if server.is_openssh() && name.filename == b"file" {
             expected = expected.times(-5_i32 as u32, 0);
         }
+        // Reading a directory changes its access time, and others write to the one above.
+        match &name.filename[..] {
+            b"." => expected.times = name.attrs.times,
+            b".." => (expected.times, expected.size) = (name.attrs.times, name.attrs.size),
+            _ => {}
+        }
         assert_eq!(name.attrs, expected, "{}", show(&name.filename));
     }
 }
 
-/// OpenSSH sends at most 100 a reply, one round trip each.
+/// OpenSSH sends at most 100 a reply, one round trip each; ours as many as fit what every client takes.
 #[test]
-fn five_thousand_entries_are_all_listed_once_and_as_many_a_reply_as_fit() {
+fn five_thousand_entries_are_all_listed_once_and_in_few_replies() {
     let (tree, mut server) = start();
     tree.dir("dir");
     let expected: BTreeSet<Vec<u8>> = (0..5000)
@@ -83,7 +89,7 @@ fn five_thousand_entries_are_all_listed_once_and_as_many_a_reply_as_fit() {
     }
     assert!(seen.remove(&b"."[..]) && seen.remove(&b".."[..]));
     assert!(seen == expected);
-    let limit = server.differs("as many as fit the packet", 5, 51);
+    let limit = server.differs("as many as fit 64 KiB", 12, 51);
     assert!(replies <= limit, "{replies} replies");
 }
 

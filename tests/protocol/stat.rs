@@ -28,26 +28,26 @@ fn every_kind_of_thing_is_described_as_it_stands_on_the_disk() {
     tree.link("to-dir", "dir");
     let _listener = UnixListener::bind(tree.at("socket")).unwrap();
     tree.times("file", 1_000_000_000, 1_234_567_890);
-    let paths = [
+    for path in [
         "file",
         "dir",
         "fifo",
         "socket",
         "to-file",
         "to-dir",
-        "/dev/null",
-        "/",
         ".",
-        "..",
         "dir/../file",
-    ];
-    for path in paths {
+    ] {
         let expected = attrs_of(&std::fs::metadata(tree.at(path)).unwrap());
-        assert_eq!(
-            server.call(&request::stat(path)),
-            Reply::Attrs(expected),
-            "{path}"
-        );
+        let reply = server.call(&request::stat(path));
+        assert_eq!(reply, Reply::Attrs(expected), "{path}");
+    }
+    // Others write there meanwhile: only what stays is compared.
+    for path in ["/dev/null", "/", "..", "/proc/self/.."] {
+        let expected = attrs_of(&std::fs::metadata(tree.at(path)).unwrap());
+        let reply = server.call(&request::stat(path));
+        assert_eq!(reply.attrs().permissions, expected.permissions, "{path}");
+        assert_eq!(reply.attrs().owner, expected.owner, "{path}");
     }
 }
 

@@ -181,9 +181,20 @@ impl Launch {
 
     #[track_caller]
     fn spawn(&mut self) -> Child {
-        self.command
-            .spawn()
-            .unwrap_or_else(|error| panic!("starting {}: {error}", self.program.display()))
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.command.spawn() {
+                Ok(child) => return child,
+                // A fresh copy, still open for writing in a child that another test is forking right now.
+                Err(error)
+                    if error.kind() == ErrorKind::ExecutableFileBusy
+                        && Instant::now() < deadline =>
+                {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => panic!("starting {}: {error}", self.program.display()),
+            }
+        }
     }
 }
 
