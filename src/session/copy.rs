@@ -60,7 +60,8 @@ impl Copy {
         match from.copy_piece(self.offset, to, self.to_offset, len) {
             Ok(CopyEnd::Copied(count)) => {
                 self.offset += count;
-                self.to_offset += count;
+                // An appending target takes no notice of its offset, which may be anything.
+                self.to_offset = self.to_offset.saturating_add(count);
                 self.rest = self.rest.map(|rest| rest - count);
                 handles.count_copied(self.from, self.to, count);
                 None
