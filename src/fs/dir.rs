@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
+use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 use rustix::fs::RawDir;
@@ -71,11 +72,12 @@ impl Dir {
                         self.pending.push_back(name.to_vec());
                     }
                 }
-                Some(Err(errno)) => return Err(nix::errno::Errno::from_raw(errno.raw_os_error())),
-                None => {
+                // A directory that was removed meanwhile has no more entries, as readdir(3) has it.
+                Some(Err(rustix::io::Errno::NOENT)) | None => {
                     self.ended = true;
                     return Ok(());
                 }
+                Some(Err(errno)) => return Err(Errno::from_raw(errno.raw_os_error())),
             }
         }
     }
