@@ -40,7 +40,7 @@ fn main() -> ExitCode {
                     text: message.clone(),
                 });
             }
-            say(&message);
+            log::say(&message);
             ExitCode::from(error.exit_status())
         }
     }
@@ -172,7 +172,7 @@ fn connection() -> OsString {
 
 /// Refuses in words; the exit status.
 fn refuse(line: &str) -> u8 {
-    say(line);
+    log::say(line);
     log::emit(Level::Info, || Event::RefusedLaunch {
         message: line.to_owned(),
     });
@@ -181,15 +181,10 @@ fn refuse(line: &str) -> u8 {
 
 /// Says why the program cannot go on; the exit status.
 fn fail(message: &str) -> u8 {
-    say(&format!("sftp-server: {message}"));
+    log::say(&format!("sftp-server: {message}"));
     log::emit(Level::Error, || Event::Complaint {
         level: Level::Error,
         text: message.to_owned(),
     });
     1
-}
-
-/// One line on standard error, for whoever started us.
-fn say(message: &str) {
-    let _ = writeln!(std::io::stderr(), "{message}");
 }

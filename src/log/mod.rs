@@ -131,6 +131,11 @@ pub fn emit(threshold: Level, event: impl FnOnce() -> Event) {
     }
 }
 
+/// Writes one line to standard error, for whoever started the program; not at all where that would block.
+pub fn say(line: &str) {
+    syslog::write_stderr(format!("{line}\n").as_bytes());
+}
+
 /// An event as the only typed value that tracing carries from a call to a layer.
 fn as_error(event: &Event) -> &(dyn std::error::Error + 'static) {
     event

@@ -7,7 +7,7 @@
 //!
 //! A client that does not read is not read from: nothing is served while responses above the high water wait.
 
-use std::io::{Stdin, Stdout, Write, stdin, stdout};
+use std::io::{Stdin, Stdout, stdin, stdout};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -259,7 +259,7 @@ impl Connection {
             if received != Received::Late {
                 return Ok(received);
             }
-            let _ = writeln!(std::io::stderr(), "{line}");
+            log::say(&line);
             greeting.announce = None;
         }
         self.receive(greeting.limit.map(|limit| start + limit))
