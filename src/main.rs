@@ -119,7 +119,9 @@ fn run(settings: Settings, login: Login) -> u8 {
             });
             11
         }
-        Err(Error::BeforeInit(_) | Error::Channel(_) | Error::Input(_) | Error::Output(_)) => 1,
+        Err(error @ (Error::Signals(_) | Error::Channel(_))) => fail(&error.to_string()),
+        // The log has been told.
+        Err(Error::BeforeInit(_) | Error::Input(_) | Error::Output(_)) => 1,
     };
     log::emit(Level::Info, || Event::SessionClosed { user, address });
     if let Ok(End::Signal(signal)) = end {

@@ -41,8 +41,10 @@ pub enum End {
 pub enum Error {
     #[error(transparent)]
     BeforeInit(#[from] super::BeforeInit),
-    #[error("cannot use standard input and output")]
-    Channel(#[source] std::io::Error),
+    #[error("cannot listen to signals: {0}")]
+    Signals(std::io::Error),
+    #[error("cannot use standard input and output: {0}")]
+    Channel(std::io::Error),
     #[error("cannot read requests: {}", cause(*.0))]
     Input(Errno),
     #[error("cannot write responses: {}", cause(*.0))]
@@ -67,7 +69,7 @@ pub struct Greeting {
 /// # Errors
 /// What ends it out of order; what was open is closed and logged all the same.
 pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
-    let signals = Signals::listen().map_err(Error::Channel)?;
+    let signals = Signals::listen().map_err(Error::Signals)?;
     let input = Channel::new(stdin, Interest::READABLE).map_err(Error::Channel)?;
     let output = Channel::new(stdout, Interest::WRITABLE).map_err(Error::Channel)?;
     let mut connection = Connection {
