@@ -3,6 +3,7 @@
 //! The product has no test switches. A filter answers a system call every time; for the one call in ten there is
 //! `strace -e inject` ([`Fault::traced`]).
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -16,32 +17,43 @@ use seccompiler::{
 use super::Launch;
 
 /// One system call that is answered by an errno instead of being done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fault {
     call: libc::c_long,
     errno: i32,
-    /// Only where the first argument, a descriptor, lies in 3 ..= this.
-    highest_descriptor: Option<u32>,
+    conditions: Vec<SeccompCondition>,
 }
 
 impl Fault {
     /// `call` is a `libc::SYS_…`, `errno` a `libc::E…`.
-    pub(crate) const fn new(call: libc::c_long, errno: i32) -> Self {
+    pub(crate) fn new(call: libc::c_long, errno: i32) -> Self {
         Self {
             call,
             errno,
-            highest_descriptor: None,
+            conditions: Vec::new(),
         }
     }
 
-    /// Only on the descriptors that a server opens itself (3 to 63). For a call that the test needs as well: close(2).
-    /// The test's own descriptors are all above, from the first use of this on.
+    /// Only where the first argument is a descriptor from 4 to 63: those that a server opens, but not the one by which it
+    /// loads its libraries. From the first use on the test's own descriptors are all above, since it needs close(2) as well.
     pub(crate) fn on_descriptors(self) -> Self {
         LazyLock::force(&LOW_DESCRIPTORS);
-        Self {
-            highest_descriptor: Some(LOWEST_OF_THE_TEST - 1),
-            ..self
-        }
+        let highest = u64::from(LOWEST_OF_THE_TEST) - 1;
+        self.when(0, SeccompCmpOp::Ge, 4)
+            .when(0, SeccompCmpOp::Le, highest)
+    }
+
+    /// Only where all of these bits are set in an argument, counted from 0.
+    pub(crate) fn on_bits(self, argument: u8, bits: i32) -> Self {
+        let bits = u64::from(bits as u32);
+        self.when(argument, SeccompCmpOp::MaskedEq(bits), bits)
+    }
+
+    fn when(mut self, argument: u8, operator: SeccompCmpOp, value: u64) -> Self {
+        let condition =
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).unwrap();
+        self.conditions.push(condition);
+        self
     }
 
     /// Runs `start` in a thread in which these calls fail; the processes that it starts inherit the filter.
@@ -61,28 +73,35 @@ impl Fault {
 
     /// strace(1) in front of `program`: `inject` as it writes it, `pwrite64:error=EINTR:when=1+2` for every second call.
     pub(crate) fn traced(inject: &str, program: impl AsRef<Path>, dir: impl AsRef<Path>) -> Launch {
-        let program = program.as_ref().as_os_str();
-        // -D: the server stays our child, and strace its grandchild's tracer, so that signals and exit status are the server's.
+        Self::strace(inject, &[], program.as_ref(), dir.as_ref())
+    }
+
+    /// The same for the calls alone that have to do with this name in `dir`.
+    pub(crate) fn traced_at(
+        name: &str,
+        inject: &str,
+        program: impl AsRef<Path>,
+        dir: impl AsRef<Path>,
+    ) -> Launch {
+        let path = dir.as_ref().join(name);
+        let only = [OsStr::new("-P"), path.as_os_str()];
+        Self::strace(inject, &only, program.as_ref(), dir.as_ref())
+    }
+
+    fn strace(inject: &str, only: &[&OsStr], program: &Path, dir: &Path) -> Launch {
         let inject = format!("inject={inject}");
+        // -D: the server stays our child, and strace traces it from aside, so that signals and exit status are the server's.
         Launch::program("strace", dir)
-            .args(["-D", "-f", "-qqq", "-o", "/dev/null", "-e", &inject, "--"])
+            .args(["-D", "-f", "-qqq", "-o", "/dev/null", "-e", &inject])
+            .args(only)
+            .args(["--"])
             .args([program])
     }
 
-    fn set(self) {
-        let rules = match self.highest_descriptor {
-            None => Vec::new(),
-            Some(highest) => {
-                let compare = |operator, value: u32| {
-                    SeccompCondition::new(0, SeccompCmpArgLen::Dword, operator, value.into())
-                        .unwrap()
-                };
-                let both = vec![
-                    compare(SeccompCmpOp::Ge, 3),
-                    compare(SeccompCmpOp::Le, highest),
-                ];
-                vec![SeccompRule::new(both).unwrap()]
-            }
+    fn set(&self) {
+        let rules = match self.conditions.as_slice() {
+            [] => Vec::new(),
+            conditions => vec![SeccompRule::new(conditions.to_vec()).unwrap()],
         };
         let filter = SeccompFilter::new(
             [(self.call, rules)].into(),
