@@ -1,1 +1,19 @@
-//! faults tests.
+//! When things go wrong: the disk, the descriptors, the client, the system itself. The session goes on, or ends in order.
+//!
+//! Faults are made by the kernel: seccomp filters, resource limits, tiny file systems, a FUSE mount whose process dies, strace's
+//! injections. What would ask for a device mapper (EIO from below a file system) is made by a seccomp filter, since
+//! containers and CI machines have no `/dev/mapper`. Needs root, for mounts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod channels;
+mod client_gone;
+mod garbage;
+mod raw;
+mod signals;
+#[path = "../support/mod.rs"]
+mod support;

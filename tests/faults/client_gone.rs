@@ -1,0 +1,119 @@
+//! A client that is gone: what it had asked for is done, nothing half is done, and the server leaves.
+
+use std::process::ExitStatus;
+
+use crate::raw::Raw;
+use crate::support::request;
+use crate::support::wire::{Attrs, pflags};
+use crate::support::{Launch, Packet, Server, Tree};
+
+const CREATE: u32 = pflags::WRITE | pflags::CREAT;
+
+/// A thousand MKDIRs, as bytes.
+fn thousand() -> Vec<u8> {
+    let made = |index: u32| request::mkdir(format!("d{index}"), &Attrs::NONE).frame(index);
+    (0..1000).flat_map(made).collect()
+}
+
+#[track_caller]
+fn all_made(tree: &Tree, status: ExitStatus) {
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert_eq!(tree.names("").len(), 1000);
+}
+
+#[test]
+fn what_arrived_whole_before_the_end_of_input_is_carried_out() {
+    // OpenSSH drops what it has not yet done.
+    let tree = Tree::new();
+    let mut server = Server::start(&tree);
+    server.send_raw(&thousand()).unwrap();
+    all_made(&tree, server.finish().status);
+}
+
+#[test]
+fn what_arrived_whole_is_carried_out_when_nobody_reads_any_more() {
+    let tree = Tree::new();
+    let mut raw = Raw::start(&tree, &[]);
+    raw.stop_reading();
+    raw.push(&thousand());
+    // The input stays open: it is the output that tells.
+    all_made(&tree, raw.ask_until_it_leaves().0);
+}
+
+#[test]
+fn a_closed_output_is_no_death_by_sigpipe() {
+    let tree = Tree::new();
+    let mut raw = Raw::start(&tree, &["-e", "-l", "DEBUG1"]);
+    raw.stop_reading();
+    let (status, log) = raw.ask_until_it_leaves();
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(log.contains("debug1: write eof\r\n"), "{log}");
+    assert!(
+        log.ends_with("session closed for local user root from [UNKNOWN]\r\n"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_socket_that_is_closed_with_replies_unread_is_the_end() {
+    let tree = Tree::new();
+    let mut server = Launch::new(&tree).socket().connect();
+    server.open("f", CREATE);
+    server.reading = false;
+    for _ in 0..100 {
+        server.send(&request::stat("/"));
+    }
+    // Both ends of the pair are ours to close: what is unread makes it a reset.
+    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    server.wire = crate::support::Wire::new(near, far);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_packet_that_is_cut_short_is_not_done() {
+    let tree = Tree::new();
+    tree.file("f", b"before");
+    let mut server = Launch::new(&tree).args(["-e", "-l", "INFO"]).connect();
+    let handle = server.open("f", CREATE);
+    let frame = request::write(&handle, 0, b"AFTER!").frame(9);
+    server.send_raw(&frame[..frame.len() - 1]).unwrap();
+    let finished = server.finish();
+    assert_eq!(finished.status.code(), Some(0));
+    assert!(
+        finished
+            .stderr_text()
+            .contains("forced close \"f\" bytes read 0 written 0")
+    );
+    assert_eq!(tree.read("f"), b"before");
+}
+
+#[test]
+fn an_end_of_input_anywhere_in_a_packet_is_the_end_of_the_session() {
+    let tree = Tree::new();
+    let frame = request::mkdir("d", &Attrs::NONE).frame(9);
+    for length in 0..frame.len() {
+        let mut server = Server::start(&tree);
+        server.send_raw(&frame[..length]).unwrap();
+        assert_eq!(
+            server.finish().status.code(),
+            Some(0),
+            "after {length} bytes"
+        );
+        assert!(!tree.has("d"));
+    }
+}
+
+#[test]
+fn data_acknowledged_before_the_client_was_killed_is_in_the_file() {
+    let tree = Tree::new();
+    let mut server = Server::start(&tree);
+    let handle = server.open("f", CREATE);
+    let block = vec![b'x'; 32_768];
+    let writes: Vec<Packet> = (0..64_u64)
+        .map(|index| request::write(&handle, index * 32_768, &block))
+        .collect();
+    server.pipeline(&writes);
+    // No CLOSE.
+    assert_eq!(server.finish().status.code(), Some(0));
+    assert_eq!(tree.read("f"), vec![b'x'; 64 * 32_768]);
+}
