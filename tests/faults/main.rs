@@ -12,7 +12,10 @@
 
 mod channels;
 mod client_gone;
+mod descriptors;
+mod full_disk;
 mod garbage;
+mod memory;
 mod raw;
 mod signals;
 #[path = "../support/mod.rs"]
