@@ -10,13 +10,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod calls;
 mod channels;
 mod client_gone;
 mod descriptors;
+mod device;
 mod full_disk;
 mod garbage;
+mod interrupted;
 mod memory;
 mod raw;
+mod rename_fallback;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
