@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::run::{Input, run, session_works};
+use crate::run::{Input, install_with_libraries, run, session_works};
 use crate::support::sshd::{Account, HOST, Sshd};
-use crate::support::{Launch, Tree, request};
+use crate::support::{Launch, Tree, request, under_test};
 
 /// The static build, made once a run, in a target folder of its own.
 static STATIC_BUILD: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -114,6 +114,72 @@ fn a_command_is_refused_in_words_in_a_bare_chroot() {
     let (account, sshd) = account();
     let user = format!("User={}", account.name);
     run(sshd.ssh().args(["-o", &user, HOST, "uptime"]), Input::Null).refused("'uptime'");
+}
+
+/// An account with the shell /bin/sh, in a chroot that `fill` has filled; it may write to `/in`.
+fn with_shell(subsystem: &str, fill: impl FnOnce(&Path)) -> Sshd {
+    let config = "Match User *,!sftp-none\n ChrootDirectory {dir}/root\n";
+    let sshd = Sshd::root(subsystem, config, "");
+    let root = sshd.place().path().join("root");
+    fs::create_dir(&root).unwrap();
+    sshd.account().make_dir(&root.join("in"));
+    fill(&root);
+    sshd
+}
+
+fn closed(sshd: &Sshd) {
+    let mut sftp = sshd.sftp();
+    sftp.args(["-b", "/dev/null", HOST]);
+    let ran = run(&mut sftp, Input::Null);
+    assert_eq!(ran.status.code(), Some(255), "{ran:?}");
+    assert!(ran.stderr.contains("Connection closed"), "{ran:?}");
+}
+
+#[test]
+fn without_a_shell_inside_sshd_cannot_start_an_external_server() {
+    closed(&with_shell("/sftp-server", |_| {}));
+    closed(&with_shell("/sftp-server", |root| {
+        fs::copy(&*STATIC_BUILD, root.join("sftp-server")).unwrap();
+    }));
+}
+
+#[test]
+fn with_a_shell_and_libraries_inside_nothing_else_is_needed() {
+    // OpenSSH's server asks for /dev/null and /etc/passwd as well.
+    let filled = |server: std::path::PathBuf| {
+        with_shell("/sftp-server", move |root| {
+            install_with_libraries(Path::new("/bin/sh"), root);
+            fs::create_dir(root.join("bin")).unwrap();
+            fs::rename(root.join("sh"), root.join("bin/sh")).unwrap();
+            install_with_libraries(&server, root);
+        })
+    };
+    session_works(&filled(under_test()), &[], "/in");
+    closed(&filled(crate::support::OPENSSH.into()));
+}
+
+#[test]
+fn internal_sftp_needs_nothing_inside() {
+    session_works(&with_shell("internal-sftp", |_| {}), &[], "/in");
+}
+
+#[test]
+fn a_chroot_below_a_directory_that_others_may_write_is_refused_by_sshd() {
+    let tree = Tree::new();
+    let config = format!(
+        "Match User *,!sftp-none\n ChrootDirectory {}\n",
+        tree.root().display()
+    );
+    let sshd = Sshd::root("internal-sftp", &config, "");
+    let mut sftp = sshd.sftp();
+    sftp.args(["-b", "/dev/null", HOST]);
+    let ran = run(&mut sftp, Input::Null);
+    assert_eq!(ran.status.code(), Some(255), "{ran:?}");
+    let log = sshd.log();
+    assert!(
+        log.contains("bad ownership or modes for chroot directory component"),
+        "{log}"
+    );
 }
 
 #[test]

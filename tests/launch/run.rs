@@ -1,6 +1,9 @@
 //! Runs a program to its end within a time limit: what hangs fails the test.
 
+use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -100,6 +103,23 @@ pub(crate) fn session_works(sshd: &Sshd, options: &[&str], dir: &str) {
     let listing = run(&mut sftp, Input::Null).success();
     assert!(listing.contains("up"), "{listing}");
     assert_eq!(local.read("back"), b"hello there");
+}
+
+/// Copies a program to the top of `root`, and the libraries that it is linked with to where it looks for them.
+#[track_caller]
+pub(crate) fn install_with_libraries(program: &Path, root: &Path) {
+    let install = |from: &Path, to: &Path| {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap_or_else(|error| panic!("copying {}: {error}", from.display()));
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    install(program, &root.join(program.file_name().unwrap()));
+    let listed = Command::new("ldd").arg(program).output().unwrap();
+    for word in String::from_utf8_lossy(&listed.stdout).split_whitespace() {
+        if let Some(relative) = word.strip_prefix('/') {
+            install(Path::new(word), &root.join(relative));
+        }
+    }
 }
 
 fn lossy(stream: &mut impl Read) -> String {

@@ -1,11 +1,10 @@
 //! Where a session starts: the directory it inherits, or that of `-d` with its tokens; and what it needs to start: nothing.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nix::unistd::{Uid, User};
 
+use crate::run::install_with_libraries;
 use crate::support::request;
 use crate::support::server::copy_of;
 use crate::support::{Launch, OPENSSH, Server, Tree, under_test};
@@ -207,16 +206,7 @@ fn a_file_that_the_client_opens_never_takes_the_place_of_a_closed_descriptor() {
 fn it_starts_in_a_tree_that_holds_nothing_but_the_server_and_its_libraries() {
     // No /dev, no /etc/passwd, no /proc.
     let tree = Tree::new();
-    copy_of(under_test(), &tree);
-    let listed = Command::new("ldd").arg(under_test()).output().unwrap();
-    for path in String::from_utf8_lossy(&listed.stdout).split_whitespace() {
-        if path.starts_with('/') {
-            let copy = tree.at(path.trim_start_matches('/'));
-            fs::create_dir_all(copy.parent().unwrap()).unwrap();
-            fs::copy(path, &copy).unwrap();
-            fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
-        }
-    }
+    install_with_libraries(&under_test(), tree.root());
     let mut server = Launch::program("chroot", &tree)
         .args([tree.root()])
         .args(["/sftp-server"])
