@@ -1,6 +1,5 @@
 //! Nothing hangs in silence: how long a first packet may take, and what ends the wait.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::log_lines::SSH_CONNECTION;
@@ -26,9 +25,8 @@ fn asked_for_uptime(tree: &Tree) -> [Launch; 2] {
 #[test]
 fn another_command_is_refused_after_three_seconds_of_silence() {
     let tree = Tree::new();
-    for launch in asked_for_uptime(&tree) {
-        let started = Instant::now();
-        let mut server = launch.start();
+    let started = Instant::now();
+    for mut server in asked_for_uptime(&tree).map(Launch::start) {
         assert_eq!(server.wait().code(), Some(1));
         assert!(started.elapsed() >= MOMENT, "after {:?}", started.elapsed());
         assert_eq!(server.stderr(), refused("'uptime'"));
@@ -38,13 +36,14 @@ fn another_command_is_refused_after_three_seconds_of_silence() {
 #[test]
 fn an_init_within_the_moment_is_served_whatever_was_asked_for() {
     let tree = Tree::new();
-    for launch in asked_for_uptime(&tree) {
-        let mut server = launch.start();
-        std::thread::sleep(Duration::from_millis(1_000));
+    let mut servers = asked_for_uptime(&tree).map(Launch::start);
+    std::thread::sleep(Duration::from_millis(1_000));
+    for server in &mut servers {
         server.init(3);
-        // And from then on without a limit.
-        std::thread::sleep(MOMENT);
-        std::thread::sleep(Duration::from_millis(500));
+    }
+    // And from then on without a limit.
+    std::thread::sleep(MOMENT);
+    for mut server in servers {
         server.call(&request::stat("/")).attrs();
         assert_eq!(server.finish().stderr_text(), "");
     }
@@ -68,10 +67,12 @@ fn a_partial_init_is_waited_for_until_then_and_served_if_it_is_completed() {
 #[test]
 fn a_partial_init_that_stays_partial_is_refused() {
     let tree = Tree::new();
-    for launch in asked_for_uptime(&tree) {
-        let started = Instant::now();
-        let mut server = launch.start();
+    let started = Instant::now();
+    let mut servers = asked_for_uptime(&tree).map(Launch::start);
+    for server in &mut servers {
         server.send_raw(&INIT[..5]).unwrap();
+    }
+    for mut server in servers {
         assert_eq!(server.wait().code(), Some(1));
         assert!(started.elapsed() >= MOMENT);
         assert_eq!(server.stderr(), refused("'uptime'"));
@@ -276,5 +277,4 @@ fn a_refusal_stands_in_the_log_too() {
         2,
         "to the client and in the log: {words}"
     );
-    std::io::stdout().flush().unwrap();
 }
