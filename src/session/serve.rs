@@ -78,6 +78,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         input,
         output,
         signals,
+        heard: Instant::now(),
         client_gone: false,
     };
     let end = connection.run(greeting).await;
@@ -94,6 +95,8 @@ struct Connection {
     input: Channel<Stdin>,
     output: Channel<Stdout>,
     signals: Signals,
+    /// When it was last looked for signals between two requests.
+    heard: Instant,
     /// Nobody reads responses any more; what has arrived is carried out all the same.
     client_gone: bool,
 }
@@ -150,6 +153,12 @@ impl Connection {
             self.inbox.served(length);
             if let Some(pending) = pending {
                 if let Some(signal) = self.finish(pending).await {
+                    return Ok(Some(End::Signal(signal)));
+                }
+            }
+            if self.heard.elapsed() >= DEAF {
+                self.heard = Instant::now();
+                if let Some(signal) = self.signals.arrived() {
                     return Ok(Some(End::Signal(signal)));
                 }
             }
@@ -295,6 +304,8 @@ fn may_become_init(arrived: &[u8]) -> bool {
 
 const INBOX: usize = 512 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
+/// For so long a burst of slow requests may keep a signal waiting.
+const DEAF: Duration = Duration::from_millis(100);
 /// How long a client that broke the rules may take to read what it is owed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -44,11 +44,20 @@ impl Signals {
                 // Only where the runtime ends.
                 return std::future::pending().await;
             };
-            match self.0.get_ref().read_signal() {
-                Ok(Some(info)) if info.ssi_signo == Signal::SIGHUP as u32 => return Signal::SIGHUP,
-                Ok(Some(_)) => return Signal::SIGTERM,
-                Ok(None) | Err(_) => ready.clear_ready(),
+            match self.arrived() {
+                Some(signal) => return signal,
+                None => ready.clear_ready(),
             }
+        }
+    }
+
+    /// The next one, if it has come already.
+    #[must_use]
+    pub fn arrived(&self) -> Option<Signal> {
+        match self.0.get_ref().read_signal() {
+            Ok(Some(info)) if info.ssi_signo == Signal::SIGHUP as u32 => Some(Signal::SIGHUP),
+            Ok(Some(_)) => Some(Signal::SIGTERM),
+            Ok(None) | Err(_) => None,
         }
     }
 }
