@@ -9,8 +9,8 @@ use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
-use super::Result;
 use super::ops::{self, FileStat};
+use super::{Result, again};
 
 /// An open file.
 #[derive(Debug)]
@@ -241,16 +241,6 @@ impl File {
         to.write_at(buffer.get(..count).unwrap_or_default(), to_offset)
             .map_err(writing)?;
         Ok(CopyEnd::Copied(count as u64))
-    }
-}
-
-/// Repeats a call that a signal interrupted.
-fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
     }
 }
 

@@ -16,3 +16,13 @@ pub use view::View;
 
 /// What the kernel said.
 pub type Result<T> = nix::Result<T>;
+
+/// Repeats a call that a signal interrupted.
+pub(crate) fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(nix::errno::Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}

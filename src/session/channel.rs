@@ -9,6 +9,8 @@ use nix::sys::stat::{SFlag, fstat};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::fs::again;
+
 /// One of them, in the runtime's hands where epoll takes it.
 #[derive(Debug)]
 pub struct Channel<T: AsRawFd> {
@@ -132,16 +134,6 @@ impl<T: AsRawFd + AsFd> Channel<T> {
         match &self.descriptor {
             Descriptor::Polled(polled) => polled.get_ref(),
             Descriptor::Ready(file) => file,
-        }
-    }
-}
-
-/// Repeats a call that a signal interrupted.
-fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
         }
     }
 }
