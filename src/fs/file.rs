@@ -124,7 +124,7 @@ impl File {
     /// # Errors
     /// As fstatvfs(3).
     pub fn statvfs(&self) -> Result<Statvfs> {
-        fstatvfs(&self.fd)
+        again(|| fstatvfs(&self.fd))
     }
 
     /// Sets its size, in bytes.
@@ -132,7 +132,8 @@ impl File {
     /// # Errors
     /// As ftruncate(2).
     pub fn truncate(&self, size: u64) -> Result<()> {
-        ftruncate(&self.fd, i64::try_from(size).map_err(|_| Errno::EINVAL)?)
+        let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
+        again(|| ftruncate(&self.fd, size))
     }
 
     /// Sets its permissions: the lower twelve bits of `mode`.
@@ -164,7 +165,7 @@ impl File {
     /// # Errors
     /// As fsync(2).
     pub fn sync(&self) -> Result<()> {
-        fsync(&self.fd)
+        again(|| fsync(&self.fd))
     }
 
     /// Closes it, and tells what the kernel has kept for this moment (NFS, quotas).
@@ -172,7 +173,11 @@ impl File {
     /// # Errors
     /// As close(2).
     pub fn close(self) -> Result<()> {
-        nix::unistd::close(self.fd)
+        match nix::unistd::close(self.fd) {
+            // The descriptor is given back by then.
+            Err(Errno::EINTR) => Ok(()),
+            result => result,
+        }
     }
 
     /// Whether both are open on the same object.

@@ -13,7 +13,7 @@ use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
 
-use super::{Dir, File, Result, View};
+use super::{Dir, File, Result, View, again};
 
 /// What the kernel tells of a file.
 pub type FileStat = nix::sys::stat::FileStat;
@@ -50,10 +50,10 @@ impl View {
 
         // One session is one process, and nothing else creates files while this call runs.
         let mask = how.exact.then(|| umask(Mode::empty()));
-        let mut opened = openat(parent, name, flags | OFlag::O_NONBLOCK, mode);
+        let mut opened = again(|| openat(parent, name, flags | OFlag::O_NONBLOCK, mode));
         if matches!(opened, Err(Errno::EWOULDBLOCK)) && self.is_regular(parent, name) {
             // Somebody holds a lease, a Samba server for one: without O_NONBLOCK the kernel waits until it is given back.
-            opened = openat(parent, name, flags, mode);
+            opened = again(|| openat(parent, name, flags, mode));
         }
         if let Some(mask) = mask {
             umask(mask);
@@ -69,7 +69,9 @@ impl View {
         let (parent, name) = self.parent(path)?;
         // O_NONBLOCK as opendir(3) has it: what is no directory must not block before the kernel sees that.
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        Ok(Dir::new(openat(parent, name, flags, Mode::empty())?))
+        Ok(Dir::new(again(|| {
+            openat(parent, name, flags, Mode::empty())
+        })?))
     }
 
     /// The attributes of what `path` names.
@@ -94,8 +96,8 @@ impl View {
             _ => return Err(Errno::EINVAL),
         }
         let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-        let file = openat(parent, name, flags, Mode::empty())?;
-        ftruncate(&file, size)
+        let file = again(|| openat(parent, name, flags, Mode::empty()))?;
+        again(|| ftruncate(&file, size))
     }
 
     /// Sets the permissions: the lower twelve bits of `mode`.
