@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -26,6 +27,8 @@ pub enum Severity {
 pub struct Syslog {
     facility: Facility,
     socket: Option<UnixDatagram>,
+    /// Whether the logger let a grace pass without taking a line; it gets no other before it takes one.
+    stuck: bool,
     dropped: u64,
 }
 
@@ -36,11 +39,12 @@ impl Syslog {
         Self {
             facility,
             socket: connect(),
+            stuck: false,
             dropped: 0,
         }
     }
 
-    /// Sends one line: `<PRI>Mmm dd HH:MM:SS sftp-server[PID]: text`. A line that the logger does not take at once is counted instead.
+    /// Sends one line: `<PRI>Mmm dd HH:MM:SS sftp-server[PID]: text`. A line that the logger does not take soon is counted instead.
     pub fn send(&mut self, severity: Severity, text: &[u8]) {
         let priority = self.facility.0 | severity as u8;
         let now = std::time::SystemTime::now()
@@ -62,17 +66,40 @@ impl Syslog {
         taken.then(|| std::mem::take(&mut self.dropped))
     }
 
+    /// A logger that is only busy gets a grace, so that a burst of lines is not lost; one that is stuck costs it once.
     fn try_send(&mut self, line: &[u8]) -> bool {
+        let start = Instant::now();
+        loop {
+            match self.send_now(line) {
+                Some(sent) => {
+                    self.stuck = false;
+                    return sent;
+                }
+                None if self.stuck => return false,
+                None => {}
+            }
+            let rest = GRACE.saturating_sub(start.elapsed());
+            self.stuck = rest.is_zero()
+                || !self
+                    .socket
+                    .as_ref()
+                    .is_some_and(|socket| writable_within(socket, rest));
+        }
+    }
+
+    /// Whether the line was sent; none where the logger has no room for it now.
+    fn send_now(&mut self, line: &[u8]) -> Option<bool> {
         let sent = |socket: &UnixDatagram| socket.send(line).map_err(|error| error.kind());
         match self.socket.as_ref().map(sent) {
-            Some(Ok(_)) => true,
-            Some(Err(std::io::ErrorKind::WouldBlock)) => false,
+            Some(Ok(_)) => Some(true),
+            Some(Err(std::io::ErrorKind::WouldBlock)) => None,
             // The logger was restarted, or starts only now.
             Some(Err(_)) | None => {
                 self.socket = connect();
-                self.socket
-                    .as_ref()
-                    .is_some_and(|socket| sent(socket).is_ok())
+                match self.socket.as_ref().map(sent) {
+                    Some(Err(std::io::ErrorKind::WouldBlock)) => None,
+                    result => Some(matches!(result, Some(Ok(_)))),
+                }
             }
         }
     }
@@ -95,6 +122,14 @@ fn connect() -> Option<UnixDatagram> {
 
 /// A pipe that is writable takes `PIPE_BUF` bytes, more than a line has.
 fn writable(fd: &impl AsFd) -> bool {
-    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
-    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    writable_within(fd, Duration::ZERO)
 }
+
+fn writable_within(fd: &impl AsFd, limit: Duration) -> bool {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
+    poll(&mut fds, limit).is_ok_and(|ready| ready > 0)
+}
+
+/// How long a logger may take to make room. A queue of 10 datagrams, the kernel's default, is full in no time.
+const GRACE: Duration = Duration::from_millis(500);
