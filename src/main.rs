@@ -98,7 +98,13 @@ fn run(settings: Settings, login: Login) -> u8 {
             });
         }
     }
-    let session = Session::new(view, settings.policy, login, settings.force_file_mode);
+    let session = Session::new(
+        view,
+        settings.policy,
+        login,
+        address.clone(),
+        settings.force_file_mode,
+    );
     let end = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -109,16 +115,8 @@ fn run(settings: Settings, login: Login) -> u8 {
 
     let status = match &end {
         Ok(End::Client | End::Signal(_)) => 0,
-        Ok(End::NotSftp) => refuse(&refusal),
-        Ok(End::Silence) if refusal.is_empty() => fail("no SFTP request came within 120 seconds"),
-        Ok(End::Silence) => refuse(&refusal),
-        Err(Error::Oversized(_)) => {
-            log::emit(Level::Error, || Event::Oversized {
-                user: user.clone(),
-                address: address.clone(),
-            });
-            11
-        }
+        Ok(End::NotSftp | End::Silence) => refuse(&refusal),
+        Err(Error::Oversized(_)) => 11,
         Err(error @ (Error::Signals(_) | Error::Channel(_))) => fail(&error.to_string()),
         // The log has been told.
         Err(Error::BeforeInit(_) | Error::Input(_) | Error::Output(_)) => 1,

@@ -108,6 +108,9 @@ pub enum Event {
     UsersGroups {
         users: usize,
     },
+    NoSuchUser {
+        user: Name,
+    },
     UnknownExtension {
         request: Name,
     },
@@ -323,6 +326,7 @@ impl Event {
             | Self::OutputFailed { .. }
             | Self::Oversized { .. }
             | Self::BeforeInit { .. }
+            | Self::NoSuchUser { .. }
             | Self::UnknownExtension { .. }
             | Self::UnknownMessage { .. }
             | Self::SeekFailed { .. }

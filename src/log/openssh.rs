@@ -212,6 +212,7 @@ impl Text {
             Event::UsersGroups { users } => {
                 add!(self, "users-groups-by-id: {users} users, 0 groups")
             }
+            Event::NoSuchUser { user } => self.quoted("tilde_expand: No such user ", user, ""),
             Event::UnknownExtension { request } => {
                 self.quoted("Unknown extended request \"", cut(request), "\"");
             }

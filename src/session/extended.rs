@@ -329,9 +329,14 @@ fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<R
             } else {
                 identity::home_of(user)
             };
-            let home = home.ok_or(Status {
-                code: StatusCode::NoSuchFile,
-                message: "no such user".into(),
+            let home = home.ok_or_else(|| {
+                log::emit(Level::Error, || Event::NoSuchUser {
+                    user: user.to_vec(),
+                });
+                Status {
+                    code: StatusCode::NoSuchFile,
+                    message: "no such user".into(),
+                }
             })?;
             if below.is_empty() && slash == rest.len() {
                 home

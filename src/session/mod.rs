@@ -45,6 +45,8 @@ pub struct Session {
     view: View,
     policy: Policy,
     login: Login,
+    /// Where the client is, for the log.
+    address: Vec<u8>,
     force_file_mode: Option<u32>,
     handles: Handles,
     longnames: LongNames,
@@ -96,13 +98,20 @@ struct Pending {
 pub struct BeforeInit;
 
 impl Session {
-    /// A session for `login` in `view`. With `force_file_mode` every file gets exactly that mode, whatever client and umask say.
+    /// A session for `login` at `address` in `view`. With `force_file_mode` every file gets exactly that mode, whatever client and umask say.
     #[must_use]
-    pub fn new(view: View, policy: Policy, login: Login, force_file_mode: Option<u32>) -> Self {
+    pub fn new(
+        view: View,
+        policy: Policy,
+        login: Login,
+        address: Vec<u8>,
+        force_file_mode: Option<u32>,
+    ) -> Self {
         Self {
             view,
             policy,
             login,
+            address,
             force_file_mode,
             handles: Handles::default(),
             longnames: LongNames::default(),
@@ -235,6 +244,14 @@ impl Session {
             .is_some_and(|version| version >= 3)
             .then_some(status.message.as_ref());
         self.outbox.status(id, status.code, message);
+    }
+
+    /// Logs a packet that is too long.
+    fn log_oversized(&self) {
+        log::emit(Level::Error, || Event::Oversized {
+            user: self.login.user.clone().into_vec(),
+            address: self.address.clone(),
+        });
     }
 
     /// Closes what the client left open, and logs it.

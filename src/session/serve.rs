@@ -146,6 +146,7 @@ impl Connection {
                 Err(oversized) => {
                     // What was served is answered first.
                     let _ = timeout(LAST_WORDS, self.flush()).await;
+                    self.session.log_oversized();
                     return Err(oversized.into());
                 }
             };
