@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
+use crate::raw::Raw;
 use crate::support::request;
 use crate::support::wire::{Attrs, frame, kind, pflags};
 use crate::support::{Finished, Launch, OPENSSH, Tree, under_test};
@@ -258,4 +259,15 @@ fn a_slow_reader_gets_every_byte() {
     assert_eq!(got, content);
     drop(input);
     crate::support::server::wait(&mut child, Duration::from_secs(20));
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_never_blocks_the_session() {
+    // By -e the log goes there; it is a pipe of sshd's, or of whoever started us.
+    let tree = Tree::new();
+    let mut raw = Raw::start(&tree, &["-e", "-l", "DEBUG3"]);
+    for id in 0..5_000_u32 {
+        raw.push(&request::stat("/").frame(id));
+        assert_eq!(raw.reply()[1..5], id.to_be_bytes());
+    }
 }
