@@ -21,5 +21,5 @@ pub(crate) mod wire;
 
 pub(crate) use server::{Finished, Launch, OPENSSH, OURS, Server, under_test};
 pub(crate) use steps::show;
-pub(crate) use tree::{Snapshot, Tree};
+pub(crate) use tree::{Entry, Snapshot, Tree};
 pub(crate) use wire::{Attrs, Packet, Reply, Status, Wire};

@@ -144,6 +144,7 @@ impl Launch {
             wire: Wire::new(input, output),
             child,
             stderr: Some(stderr),
+            program: self.program,
             openssh: self.openssh,
         }
     }
@@ -217,6 +218,7 @@ pub(crate) struct Server {
     pub(crate) wire: Wire,
     child: Child,
     stderr: Option<JoinHandle<Vec<u8>>>,
+    program: PathBuf,
     openssh: bool,
 }
 
@@ -244,6 +246,11 @@ impl Server {
     /// What this server is expected to do where the two differ on purpose, for the reason given.
     pub(crate) fn differs<T>(&self, _reason: &str, ours: T, theirs: T) -> T {
         if self.openssh { theirs } else { ours }
+    }
+
+    /// What was started, by its path.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -276,9 +283,15 @@ impl Server {
     /// Waits and returns all that it wrote to stderr.
     #[track_caller]
     pub(crate) fn stderr(mut self) -> String {
+        self.last_words()
+    }
+
+    /// The same, once, for a server that is still needed.
+    #[track_caller]
+    pub(crate) fn last_words(&mut self) -> String {
         self.wait();
-        let bytes = self.stderr.take().unwrap().join().unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let stderr = self.stderr.take().expect("stderr is read once");
+        String::from_utf8_lossy(&stderr.join().unwrap()).into_owned()
     }
 }
 
