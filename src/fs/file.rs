@@ -67,6 +67,10 @@ impl File {
     /// # Errors
     /// As pwrite(2); part of the data may then be written.
     pub fn write_at(&self, data: &[u8], offset: u64) -> Result<()> {
+        if data.is_empty() && !self.append {
+            // pwrite(2) of nothing is content with any offset.
+            self.check_offset(offset)?;
+        }
         let mut written = 0;
         loop {
             let rest = data.get(written..).unwrap_or_default();
