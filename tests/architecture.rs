@@ -197,7 +197,7 @@ fn no_test_is_left_out_and_each_name_is_a_sentence() {
             wrong.push(format!("{}: an ignored test", file.name));
         }
         for name in test_names(&code) {
-            if name.split('_').count() < 3 {
+            if name.split('_').count() < 2 {
                 wrong.push(format!("{}: \"{name}\" is not a sentence", file.name));
             }
         }
