@@ -316,7 +316,10 @@ fn split(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
                 .get_arguments()
                 .find(|arg| arg.get_long().is_some_and(|known| known.as_bytes() == name));
             if arg.is_some_and(|arg| arg.get_short() == Some('c')) {
-                let client = arguments.get(index + 1).cloned();
+                let attached = long.strip_prefix(b"command=");
+                let client = attached
+                    .map(|text| OsString::from_vec(text.to_vec()))
+                    .or_else(|| arguments.get(index + 1).cloned());
                 arguments.truncate(index);
                 return (arguments, client.or(Some(OsString::new())));
             }
@@ -347,7 +350,13 @@ fn split(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
                 .get_arguments()
                 .find(|arg| arg.get_short() == Some(char::from(*letter)));
             if takes_value(arg) {
-                step = if position + 1 == letters.len() { 2 } else { 1 };
+                step = 2;
+                let (before, value) = argument.split_at(position + 2);
+                if !value.is_empty() {
+                    // In a word of its own, since clap would take an equals sign for no part of it.
+                    let words = [before, value].map(|word| OsString::from_vec(word.to_vec()));
+                    arguments.splice(index..=index, words);
+                }
                 if *letter == b'Q' {
                     arguments.truncate(index + step);
                     return (arguments, None);
@@ -422,6 +431,10 @@ mod tests {
             split_words("x --command y --read-only"),
             (words("x"), Some("y".into()))
         );
+        assert_eq!(
+            split_words("x --command=y --read-only"),
+            (words("x"), Some("y".into()))
+        );
         assert_eq!(split_words("x -d -c"), (words("x -d -c"), None));
     }
 
@@ -434,6 +447,13 @@ mod tests {
             split_words("x -Q requests -z"),
             (words("x -Q requests"), None)
         );
+    }
+
+    #[test]
+    fn a_value_is_all_that_stands_behind_its_letter() {
+        assert_eq!(split_words("x -l=INFO -R"), (words("x -l =INFO -R"), None));
+        assert_eq!(split_words("x -Ru022 -h"), (words("x -Ru 022 -h"), None));
+        assert_eq!(split_words("x -d-c -R"), (words("x -d -c -R"), None));
     }
 
     #[test]
