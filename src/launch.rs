@@ -78,6 +78,8 @@ fn basename(path: &[u8]) -> &[u8] {
 }
 
 /// The first word of a command without unquoted metacharacters; none where a shell would see more in it than words.
+///
+/// An equals sign counts as one in the first word: before the command it would be an assignment.
 fn first_word(command: &[u8]) -> Option<Vec<u8>> {
     let mut words = 0;
     let mut word = Vec::new();
@@ -127,6 +129,7 @@ fn first_word(command: &[u8]) -> Option<Vec<u8>> {
             b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')' | b'$' | b'`' | b'\n' | b'\r' => {
                 return None;
             }
+            b'=' if words == 0 => return None,
             byte => {
                 in_word = true;
                 word.push(byte);
@@ -158,6 +161,7 @@ mod tests {
             "  'sftp-server' \"-l\" INFO",
             "/usr/lib/open\\ssh/sftp-server",
             "internal-sftp -f LOCAL7 -l 'a;b'",
+            "sftp-server --umask=022",
         ] {
             assert!(
                 asks_for_sftp(command.as_bytes(), b"-/opt/bin/our-sftp"),
@@ -181,6 +185,7 @@ mod tests {
             "sftp-server\nuptime",
             "x/sftp-server/y",
             "echo sftp-server",
+            "PATH=/usr/lib/openssh/sftp-server uptime",
         ] {
             assert!(
                 !asks_for_sftp(command.as_bytes(), b"-/opt/bin/our-sftp"),
