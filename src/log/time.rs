@@ -23,7 +23,9 @@ pub fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     ZONE.get_or_init(|| {
         let zone = match std::env::var("TZ") {
-            Ok(text) => TimeZone::from_posix_tz(&text),
+            // Summer time without a rule begins and ends as glibc has it.
+            Ok(text) => TimeZone::from_posix_tz(&text)
+                .or_else(|_| TimeZone::from_posix_tz(&format!("{text},M3.2.0,M11.1.0"))),
             Err(std::env::VarError::NotPresent) => TimeZone::from_posix_tz("localtime"),
             Err(std::env::VarError::NotUnicode(_)) => return TimeZone::utc(),
         };
