@@ -50,11 +50,7 @@ impl View {
 
         // One session is one process, and nothing else creates files while this call runs.
         let mask = how.exact.then(|| umask(Mode::empty()));
-        let mut opened = again(|| openat(parent, name, flags | OFlag::O_NONBLOCK, mode));
-        if matches!(opened, Err(Errno::EWOULDBLOCK)) && self.is_regular(parent, name) {
-            // Somebody holds a lease, a Samba server for one: without O_NONBLOCK the kernel waits until it is given back.
-            opened = again(|| openat(parent, name, flags, mode));
-        }
+        let opened = At(parent, name).open(flags, mode);
         if let Some(mask) = mask {
             umask(mask);
         }
@@ -95,8 +91,8 @@ impl View {
             SFlag::S_IFDIR => return Err(Errno::EISDIR),
             _ => return Err(Errno::EINVAL),
         }
-        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-        let file = again(|| openat(parent, name, flags, Mode::empty()))?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+        let file = At(parent, name).open(flags, Mode::empty())?;
         again(|| ftruncate(&file, size))
     }
 
@@ -245,16 +241,26 @@ impl View {
             result => result,
         }
     }
-
-    fn is_regular(&self, parent: BorrowedFd<'_>, name: &Path) -> bool {
-        fstatat(parent, name, AtFlags::empty()).is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
-    }
 }
 
-/// A name in a directory, for renames.
+/// A name in a directory.
 struct At<'a>(BorrowedFd<'a>, &'a Path);
 
 impl At<'_> {
+    /// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
+    fn open(&self, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
+        match again(|| openat(self.0, self.1, flags | OFlag::O_NONBLOCK, mode)) {
+            Err(Errno::EWOULDBLOCK) if self.is_regular() => {
+                again(|| openat(self.0, self.1, flags, mode))
+            }
+            result => result,
+        }
+    }
+
+    fn is_regular(&self) -> bool {
+        fstatat(self.0, self.1, AtFlags::empty()).is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
+    }
+
     fn lstat(&self) -> Result<FileStat> {
         fstatat(self.0, self.1, AtFlags::AT_SYMLINK_NOFOLLOW)
     }
