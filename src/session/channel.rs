@@ -123,6 +123,16 @@ impl<T: AsRawFd + AsFd> Channel<T> {
         }
     }
 
+    /// Waits until nobody is left at the other end of a pipe; for ever where that cannot be seen.
+    pub async fn abandoned(&self) {
+        if let Descriptor::Polled(polled) = &self.descriptor {
+            if polled.ready(Interest::ERROR).await.is_ok() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Gives the descriptor its flags back, for those who share it.
     pub fn restore(&self) {
         if let Some(flags) = self.flags {

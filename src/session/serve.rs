@@ -123,7 +123,7 @@ impl Connection {
                 self.receive_greeting(&mut greeting, start).await
             };
             match received? {
-                Received::Some => {}
+                Received::Some | Received::Nothing => {}
                 Received::End => {
                     log::emit(Level::Debug1, || Event::EndOfInput);
                     let never = greeting.strict
@@ -231,6 +231,11 @@ impl Connection {
                     biased;
                     signal = self.signals.next() => Err(Received::Signal(signal)),
                     read = self.input.read(room) => Ok(read),
+                    // The input need not end then: the client can have opened its other end by /proc/self/fd.
+                    () = self.output.abandoned() => {
+                        self.client_gone = true;
+                        Err(Received::Nothing)
+                    }
                 }
             };
             let read = match deadline {
@@ -282,6 +287,8 @@ impl Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Received {
     Some,
+    /// But nobody will read responses.
+    Nothing,
     End,
     Signal(Signal),
     Late,
