@@ -258,27 +258,10 @@ fn start_directory(typed: &OsStr, login: &Login) -> Result<PathBuf, Error> {
         path: typed.to_string_lossy().into_owned(),
         why,
     };
-    let bytes = typed.as_bytes();
+    let expanded = identity::expand_tilde(typed.as_bytes(), &login.home);
+    let expanded = expanded.map_err(|_| error("no such user"))?;
     let mut path = Vec::new();
-    let mut rest = bytes;
-    if let Some(named) = bytes.strip_prefix(b"~") {
-        let slash = named
-            .iter()
-            .position(|byte| *byte == b'/')
-            .unwrap_or(named.len());
-        let (user, below) = named.split_at(slash);
-        let home = if user.is_empty() {
-            Some(login.home.clone())
-        } else {
-            identity::home_of(user)
-        };
-        path = home
-            .ok_or_else(|| error("no such user"))?
-            .into_os_string()
-            .into_vec();
-        rest = below;
-    }
-    let mut rest = rest.iter();
+    let mut rest = expanded.as_os_str().as_bytes().iter();
     while let Some(byte) = rest.next() {
         if *byte != b'%' {
             path.push(*byte);

@@ -1,9 +1,9 @@
 //! Who is logged in, and what users and groups are called.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User, getuid};
 
@@ -64,6 +64,31 @@ impl Login {
 pub fn home_of(name: &[u8]) -> Option<PathBuf> {
     let name = std::str::from_utf8(name).ok()?;
     User::from_name(name).ok()?.map(|user| user.dir)
+}
+
+/// Nobody is called so.
+#[derive(Debug, thiserror::Error)]
+#[error("no such user")]
+pub struct NoSuchUser(pub Vec<u8>);
+
+/// Replaces `~` at the start of `path` by `own`, and `~user` by the home directory of that user.
+///
+/// # Errors
+/// [`NoSuchUser`].
+pub fn expand_tilde(path: &[u8], own: &Path) -> Result<PathBuf, NoSuchUser> {
+    let Some(named) = path.strip_prefix(b"~") else {
+        return Ok(PathBuf::from(OsStr::from_bytes(path)));
+    };
+    let slash = named.iter().position(|byte| *byte == b'/');
+    let (user, below) = named.split_at(slash.unwrap_or(named.len()));
+    let home = if user.is_empty() {
+        own.to_path_buf()
+    } else {
+        home_of(user).ok_or_else(|| NoSuchUser(user.to_vec()))?
+    };
+    let mut expanded = home.into_os_string();
+    expanded.push(OsStr::from_bytes(below));
+    Ok(expanded.into())
 }
 
 /// Names of users and groups; each is asked for once, as long as a client does not ask for thousands.

@@ -1,7 +1,6 @@
 //! The extensions: one row and one function each. The row serves dispatch, the announcement, `-Q requests`, `-p`, `-P` and read-only mode.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -13,7 +12,7 @@ use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session};
 use crate::fs::Follow;
-use crate::identity;
+use crate::identity::{self, NoSuchUser};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
@@ -314,38 +313,18 @@ fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<R
         id,
         path: path.as_bytes().to_vec(),
     });
-    let bytes = path.as_bytes();
-    let expanded = match bytes.split_first() {
-        None => PathBuf::from("."),
-        Some((b'~', rest)) => {
-            let slash = rest
-                .iter()
-                .position(|byte| *byte == b'/')
-                .unwrap_or(rest.len());
-            let (user, below) = rest.split_at(slash);
-            let below = below.strip_prefix(b"/").unwrap_or(below);
-            let home = if user.is_empty() {
-                Some(start)
-            } else {
-                identity::home_of(user)
-            };
-            let home = home.ok_or_else(|| {
-                log::emit(Level::Error, || Event::NoSuchUser {
-                    user: user.to_vec(),
-                });
+    let expanded = match path.as_bytes() {
+        b"" => PathBuf::from("."),
+        bytes @ [b'~', ..] => {
+            identity::expand_tilde(bytes, &start).map_err(|NoSuchUser(user)| {
+                log::emit(Level::Error, || Event::NoSuchUser { user });
                 Status {
                     code: StatusCode::NoSuchFile,
                     message: "no such user".into(),
                 }
-            })?;
-            if below.is_empty() && slash == rest.len() {
-                home
-            } else {
-                joined(home, below)
-            }
+            })?
         }
-        Some((b'/', _)) => path.as_path().to_path_buf(),
-        Some(_) => joined(start, bytes),
+        _ => start.join(path.as_path()),
     };
     log::emit(Level::Verbose, || Event::Path {
         threshold: Level::Verbose,
@@ -353,14 +332,6 @@ fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<R
         path: expanded.as_os_str().as_bytes().to_vec(),
     });
     Ok(Response::name(session.view.canonical(&expanded)?))
-}
-
-/// `base/rest`, without a look at what `rest` begins with.
-fn joined(base: PathBuf, rest: &[u8]) -> PathBuf {
-    let mut bytes = base.into_os_string().into_vec();
-    bytes.push(b'/');
-    bytes.extend_from_slice(rest);
-    PathBuf::from(OsString::from_vec(bytes))
 }
 
 /// `copy-data`: copy from one open file to another, within the server.
