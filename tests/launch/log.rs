@@ -163,7 +163,7 @@ fn names_changed_linked_and_resolved() {
 }
 
 #[test]
-fn extensions() {
+fn extensions_read_as_in_openssh_s_log() {
     same_lines(&[], |server| {
         let from = server.open("from", CREATE | pflags::READ);
         let to = server.open("to", CREATE);
