@@ -75,9 +75,8 @@ const KNOWN: [Known; 10] = [
     Known {
         reason: "a RENAME that has two reasons to fail: renameat2 looks at the target first, OpenSSH at the source",
         applies: |operation, ours, theirs| {
-            matches!(operation, O::Rename(..))
-                && matches!(ours, Reply::Status(status) if status.text == "Failure: File exists")
-                && matches!(theirs, Reply::Status(status) if status.code != code::OK)
+            let failures = |(ours, theirs)| ours != code::OK && theirs != code::OK;
+            matches!(operation, O::Rename(..)) && codes(ours, theirs).is_some_and(failures)
         },
     },
     Known {
@@ -94,7 +93,9 @@ const KNOWN: [Known; 10] = [
             let (O::Read(_, offset, _) | O::Write(_, offset, _)) = operation else {
                 return false;
             };
-            let refused = !matches!(ours, Reply::Status(status) if status.code == code::OK);
+            let empty = matches!(operation, O::Write(_, _, data) if data.0.is_empty());
+            let refused =
+                empty || !matches!(ours, Reply::Status(status) if status.code == code::OK);
             (1 << 44..1 << 63).contains(offset) && refused && is_bad_message(theirs)
         },
     },

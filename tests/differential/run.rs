@@ -259,7 +259,10 @@ pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[
                 mask.reply(1, operation, their_reply),
             ];
             let reason = if equal(&masked[0], &masked[1]) {
-                "equal"
+                match their_reply {
+                    Reply::Status(status) if status.code > code::EOF => "equal, refused",
+                    _ => "equal, served",
+                }
             } else if let Some(reason) = known::reason(operation, our_reply, their_reply) {
                 reason
             } else {
