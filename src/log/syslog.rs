@@ -1,11 +1,15 @@
-//! Where lines go: the datagram socket of the system's logger, and standard error. Neither ever blocks the session.
+//! Where lines go: the socket of the system's logger, and standard error. Neither ever blocks the session.
 
 use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::Result;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, send, socket,
+};
 
 use super::Facility;
 
@@ -26,10 +30,17 @@ pub enum Severity {
 #[derive(Debug)]
 pub struct Syslog {
     facility: Facility,
-    socket: Option<UnixDatagram>,
+    socket: Option<Socket>,
     /// Whether the logger let a grace pass without taking a line; it gets no other before it takes one.
     stuck: bool,
     dropped: u64,
+}
+
+/// Of datagrams, one a line; or, as syslog-ng can have it, a stream in which a NUL ends each line.
+#[derive(Debug)]
+struct Socket {
+    fd: OwnedFd,
+    kind: SockType,
 }
 
 impl Syslog {
@@ -38,7 +49,7 @@ impl Syslog {
     pub fn open(facility: Facility) -> Self {
         Self {
             facility,
-            socket: connect(),
+            socket: Socket::connect().ok(),
             stuck: false,
             dropped: 0,
         }
@@ -62,7 +73,11 @@ impl Syslog {
 
     /// How many lines were lost since it was last asked, if the logger takes lines again.
     pub fn dropped(&mut self) -> Option<u64> {
-        let taken = self.dropped > 0 && self.socket.as_ref().is_some_and(writable);
+        let taken = self.dropped > 0
+            && self
+                .socket
+                .as_ref()
+                .is_some_and(|socket| writable(&socket.fd));
         taken.then(|| std::mem::take(&mut self.dropped))
     }
 
@@ -83,25 +98,50 @@ impl Syslog {
                 || !self
                     .socket
                     .as_ref()
-                    .is_some_and(|socket| writable_within(socket, rest));
+                    .is_some_and(|socket| writable_within(&socket.fd, rest));
         }
     }
 
     /// Whether the line was sent; none where the logger has no room for it now.
     fn send_now(&mut self, line: &[u8]) -> Option<bool> {
-        let sent = |socket: &UnixDatagram| socket.send(line).map_err(|error| error.kind());
+        let sent = |socket: &Socket| socket.send(line);
         match self.socket.as_ref().map(sent) {
-            Some(Ok(_)) => Some(true),
-            Some(Err(std::io::ErrorKind::WouldBlock)) => None,
+            Some(Ok(())) => Some(true),
+            Some(Err(Errno::EWOULDBLOCK)) => None,
             // The logger was restarted, or starts only now.
             Some(Err(_)) | None => {
-                self.socket = connect();
+                self.socket = Socket::connect().ok();
                 match self.socket.as_ref().map(sent) {
-                    Some(Err(std::io::ErrorKind::WouldBlock)) => None,
-                    result => Some(matches!(result, Some(Ok(_)))),
+                    Some(Err(Errno::EWOULDBLOCK)) => None,
+                    result => Some(matches!(result, Some(Ok(())))),
                 }
             }
         }
+    }
+}
+
+impl Socket {
+    fn connect() -> Result<Self> {
+        Self::connect_as(SockType::Datagram).or_else(|errno| match errno {
+            Errno::EPROTOTYPE => Self::connect_as(SockType::Stream),
+            errno => Err(errno),
+        })
+    }
+
+    fn connect_as(kind: SockType) -> Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Unix, kind, flags, None)?;
+        connect(fd.as_raw_fd(), &UnixAddr::new("/dev/log")?)?;
+        Ok(Self { fd, kind })
+    }
+
+    /// Sends the whole line or nothing: it is too short to be sent in part.
+    fn send(&self, line: &[u8]) -> Result<()> {
+        let mut line = line.to_vec();
+        if self.kind == SockType::Stream {
+            line.push(0);
+        }
+        send(self.fd.as_raw_fd(), &line, MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 }
 
@@ -111,13 +151,6 @@ pub fn write_stderr(line: &[u8]) {
     if writable(&stderr) {
         let _ = stderr.write_all(line);
     }
-}
-
-fn connect() -> Option<UnixDatagram> {
-    let socket = UnixDatagram::unbound().ok()?;
-    socket.set_nonblocking(true).ok()?;
-    socket.connect("/dev/log").ok()?;
-    Some(socket)
 }
 
 /// A pipe that is writable takes `PIPE_BUF` bytes, more than a line has.
