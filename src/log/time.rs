@@ -18,8 +18,7 @@ pub fn local(seconds: i64) -> Local {
     )
 }
 
-/// Reads the time zone now, while its file can still be reached.
-pub fn zone() -> &'static TimeZone {
+fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     ZONE.get_or_init(|| {
         let zone = match std::env::var("TZ") {
