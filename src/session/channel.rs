@@ -92,14 +92,6 @@ impl<T: AsRawFd + AsFd> Channel<T> {
         }
     }
 
-    /// Reads what there is now, without waiting.
-    ///
-    /// # Errors
-    /// As read(2); `EWOULDBLOCK` where there is nothing.
-    pub fn read_now(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        again(|| nix::unistd::read(self.get_ref(), buffer))
-    }
-
     /// Writes what can be written, waiting until that is something.
     ///
     /// # Errors

@@ -221,33 +221,34 @@ impl Connection {
 
     /// Waits for more; no longer than until `deadline`.
     async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
-        let room = self.inbox.room();
-        let read = if self.client_gone {
-            // Only what is there: more may never come.
-            self.input.read_now(room)
+        let deadline = if self.client_gone {
+            Some(Instant::now() + LAST_REQUESTS)
         } else {
-            let first = async {
-                tokio::select! {
-                    biased;
-                    signal = self.signals.next() => Err(Received::Signal(signal)),
-                    read = self.input.read(room) => Ok(read),
-                    // The input need not end then: the client can have opened its other end by /proc/self/fd.
-                    () = self.output.abandoned() => {
-                        self.client_gone = true;
-                        Err(Received::Nothing)
-                    }
+            deadline
+        };
+        let room = self.inbox.room();
+        let first = async {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => Err(Received::Signal(signal)),
+                read = self.input.read(room) => Ok(read),
+                // The input need not end then: the client can have opened its other end by /proc/self/fd.
+                () = self.output.abandoned(), if !self.client_gone => {
+                    self.client_gone = true;
+                    Err(Received::Nothing)
                 }
-            };
-            let read = match deadline {
-                Some(deadline) => timeout_at(deadline, first)
-                    .await
-                    .unwrap_or(Err(Received::Late)),
-                None => first.await,
-            };
-            match read {
-                Ok(read) => read,
-                Err(received) => return Ok(received),
             }
+        };
+        let read = match deadline {
+            Some(deadline) => timeout_at(deadline, first)
+                .await
+                .unwrap_or(Err(Received::Late)),
+            None => first.await,
+        };
+        let read = match read {
+            Ok(read) => read,
+            Err(Received::Late) if self.client_gone => return Ok(Received::End),
+            Err(received) => return Ok(received),
         };
         match read {
             Ok(0) | Err(Errno::ECONNRESET) => Ok(Received::End),
@@ -255,7 +256,6 @@ impl Connection {
                 self.inbox.received(count);
                 Ok(Received::Some)
             }
-            Err(Errno::EWOULDBLOCK) => Ok(Received::End),
             Err(errno) => {
                 log::emit(Level::Error, || Event::InputFailed {
                     cause: cause(errno),
@@ -314,6 +314,8 @@ const INBOX: usize = 512 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
 /// For so long a burst of slow requests may keep a signal waiting.
 const DEAF: Duration = Duration::from_millis(100);
+/// How long the input may be silent once nobody reads responses: requests may still be on their way.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// How long a client that broke the rules may take to read what it is owed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
