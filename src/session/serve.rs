@@ -79,7 +79,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         output,
         signals,
         heard: Instant::now(),
-        client_gone: false,
+        client_gone: None,
     };
     let end = connection.run(greeting).await;
     connection.session.close_all();
@@ -97,8 +97,8 @@ struct Connection {
     signals: Signals,
     /// When it was last looked for signals between two requests.
     heard: Instant,
-    /// Nobody reads responses any more; what has arrived is carried out all the same.
-    client_gone: bool,
+    /// Since when nobody reads responses any more; what has arrived is carried out all the same.
+    client_gone: Option<Instant>,
 }
 
 impl Connection {
@@ -117,7 +117,7 @@ impl Connection {
             if let Some(end) = self.flush().await? {
                 return Ok(end);
             }
-            let received = if self.session.is_initialised() || self.client_gone {
+            let received = if self.session.is_initialised() || self.client_gone.is_some() {
                 self.receive(None).await
             } else {
                 self.receive_greeting(&mut greeting, start).await
@@ -191,7 +191,7 @@ impl Connection {
     /// Sends all responses.
     async fn flush(&mut self) -> Result<Option<End>, Error> {
         loop {
-            if self.client_gone {
+            if self.client_gone.is_some() {
                 self.session.outbox.clear();
             }
             let unsent = self.session.outbox.unsent();
@@ -205,10 +205,7 @@ impl Connection {
             };
             match written {
                 Ok(count) if count > 0 => self.session.outbox.sent(count),
-                Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => {
-                    log::emit(Level::Debug1, || Event::OutputClosed);
-                    self.client_gone = true;
-                }
+                Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => self.lose_client(),
                 Err(errno) => {
                     log::emit(Level::Error, || Event::OutputFailed {
                         cause: cause(errno),
@@ -219,13 +216,17 @@ impl Connection {
         }
     }
 
+    fn lose_client(&mut self) {
+        log::emit(Level::Debug1, || Event::OutputClosed);
+        self.client_gone = Some(Instant::now());
+    }
+
     /// Waits for more; no longer than until `deadline`.
     async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
-        let deadline = if self.client_gone {
-            Some(Instant::now() + LAST_REQUESTS)
-        } else {
-            deadline
-        };
+        let deadline = self
+            .client_gone
+            .map(|since| since + LAST_REQUESTS)
+            .or(deadline);
         let room = self.inbox.room();
         let first = async {
             tokio::select! {
@@ -233,10 +234,7 @@ impl Connection {
                 signal = self.signals.next() => Err(Received::Signal(signal)),
                 read = self.input.read(room) => Ok(read),
                 // The input need not end then: the client can have opened its other end by /proc/self/fd.
-                () = self.output.abandoned(), if !self.client_gone => {
-                    self.client_gone = true;
-                    Err(Received::Nothing)
-                }
+                () = self.output.abandoned(), if self.client_gone.is_none() => Err(Received::Nothing),
             }
         };
         let read = match deadline {
@@ -247,7 +245,11 @@ impl Connection {
         };
         let read = match read {
             Ok(read) => read,
-            Err(Received::Late) if self.client_gone => return Ok(Received::End),
+            Err(Received::Late) if self.client_gone.is_some() => return Ok(Received::End),
+            Err(Received::Nothing) => {
+                self.lose_client();
+                return Ok(Received::Nothing);
+            }
             Err(received) => return Ok(received),
         };
         match read {
@@ -314,7 +316,7 @@ const INBOX: usize = 512 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
 /// For so long a burst of slow requests may keep a signal waiting.
 const DEAF: Duration = Duration::from_millis(100);
-/// How long the input may be silent once nobody reads responses: requests may still be on their way.
+/// How long requests are waited for once nobody reads responses: they may still be on their way.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// How long a client that broke the rules may take to read what it is owed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
