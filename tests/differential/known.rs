@@ -45,8 +45,9 @@ const KNOWN: [Known; 10] = [
         reason: "REALPATH is physical: nothing comes after a file; OpenSSH drops what does by text",
         applies: |operation, ours, theirs| {
             matches!(operation, O::Realpath(_) | O::ExpandPath(_))
-                && matches!(theirs, Reply::Names(_))
+                // Theirs goes on, to an answer or to another reason to fail.
                 && matches!(ours, Reply::Status(status) if status.text == "No such file: Not a directory")
+                && !matches!(theirs, Reply::Status(status) if status.code == code::OK)
         },
     },
     Known {
