@@ -1,6 +1,5 @@
 //! An open directory: its entries, each with what the kernel tells of it.
 
-use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
@@ -16,8 +15,9 @@ use super::ops::FileStat;
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
-    /// Entries that the kernel gave already and nobody took.
-    pending: VecDeque<Vec<u8>>,
+    /// Names that the kernel gave already, each ended by NUL; those before `taken` were given on.
+    pending: Vec<u8>,
+    taken: usize,
     ended: bool,
 }
 
@@ -34,7 +34,8 @@ impl Dir {
     pub(super) fn new(fd: OwnedFd) -> Self {
         Self {
             fd,
-            pending: VecDeque::new(),
+            pending: Vec::new(),
+            taken: 0,
             ended: false,
         }
     }
@@ -48,12 +49,17 @@ impl Dir {
     /// # Errors
     /// As getdents64(2).
     pub fn list(&mut self, mut take: impl FnMut(&[u8], &FileStat) -> Listed) -> Result<()> {
-        while let Some(name) = self.pending.front() {
-            if self.give(name, &mut take) == Listed::Full {
+        let pending = self.pending.get(self.taken..).unwrap_or_default();
+        for name in pending.split_inclusive(|byte| *byte == 0) {
+            let (_, bare) = name.split_last().unwrap_or((&0, &[]));
+            if give(&self.fd, bare, &mut take) == Listed::Full {
                 return Ok(());
             }
-            self.pending.pop_front();
+            self.taken += name.len();
         }
+        // What is kept for a client that lists half a directory is no more than what waits.
+        self.pending = Vec::new();
+        self.taken = 0;
         if self.ended {
             return Ok(());
         }
@@ -66,10 +72,10 @@ impl Dir {
             }
             match entries.next() {
                 Some(Ok(entry)) => {
-                    let name = entry.file_name().to_bytes();
-                    full = full || give(&self.fd, name, &mut take) == Listed::Full;
+                    let name = entry.file_name();
+                    full = full || give(&self.fd, name.to_bytes(), &mut take) == Listed::Full;
                     if full {
-                        self.pending.push_back(name.to_vec());
+                        self.pending.extend_from_slice(name.to_bytes_with_nul());
                     }
                 }
                 // A directory that was removed meanwhile has no more entries, as readdir(3) has it.
@@ -80,10 +86,6 @@ impl Dir {
                 Some(Err(errno)) => return Err(Errno::from_raw(errno.raw_os_error())),
             }
         }
-    }
-
-    fn give(&self, name: &[u8], take: &mut impl FnMut(&[u8], &FileStat) -> Listed) -> Listed {
-        give(&self.fd, name, take)
     }
 }
 
