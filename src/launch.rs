@@ -1,6 +1,7 @@
 //! Why the program was started: for SFTP, or for something that is refused in words.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 
 use crate::log::escape::escape;
@@ -25,40 +26,46 @@ pub enum Patience {
     Unlimited,
     /// A Subsystem line, or `ssh host` on a forced key: after 3 s a line says what is waited for, after 120 s it ends.
     Announced,
-    /// Something else was asked for: served if an INIT comes within 3 s, otherwise refused with this line.
-    Short(String),
+    /// Something else was asked for: served if an INIT comes within 3 s, otherwise refused.
+    Short(Refusal),
 }
 
 impl Launch {
-    /// How to begin, or the line of a refusal.
+    /// How to begin, or what to refuse.
     ///
     /// # Errors
-    /// The line, where nothing that may come on standard input could make this an SFTP session.
-    pub fn patience(self) -> Result<Patience, String> {
+    /// [`Refusal`], where nothing that may come on standard input could make this an SFTP session.
+    pub fn patience(self) -> Result<Patience, Refusal> {
         let program = self.program.into_vec();
         let login_shell = program.starts_with(b"-");
         match self.command.map(OsString::into_vec) {
             Some(command) if asks_for_sftp(&command, &program) => Ok(Patience::Unlimited),
-            Some(command) => Ok(Patience::Short(refusal(Some(&command)))),
-            None if self.terminal => Err(refusal(None)),
-            None if login_shell => Ok(Patience::Short(refusal(None))),
+            Some(command) => Ok(Patience::Short(Refusal(Some(command)))),
+            None if self.terminal => Err(Refusal(None)),
+            None if login_shell => Ok(Patience::Short(Refusal(None))),
             None if self.by_sshd => Ok(Patience::Announced),
             None => Ok(Patience::Unlimited),
         }
     }
 }
 
+/// What was asked for in place of SFTP: a command, or a login without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub Option<Vec<u8>>);
+
 /// The line that tells a client what it may do. The command is escaped as in the log and cut at 200 bytes.
-#[must_use]
-pub fn refusal(command: Option<&[u8]>) -> String {
-    let what = match command {
-        Some(command) => {
-            let command = escape(command, MAX_QUOTED);
-            format!("'{}'", String::from_utf8_lossy(&command))
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("This account is restricted to SFTP; ")?;
+        match &self.0 {
+            Some(command) => {
+                let command = escape(command, MAX_QUOTED);
+                write!(f, "'{}'", String::from_utf8_lossy(&command))?;
+            }
+            None => f.write_str("a login without a command")?,
         }
-        None => "a login without a command".to_owned(),
-    };
-    format!("This account is restricted to SFTP; {what} was refused.")
+        f.write_str(" was refused.")
+    }
 }
 
 /// Whether the first word's basename is that of an SFTP server or our own, and no shell would do more than run it.
@@ -149,7 +156,7 @@ const MAX_QUOTED: usize = 200;
 
 #[cfg(test)]
 mod tests {
-    use super::{asks_for_sftp, refusal};
+    use super::{Refusal, asks_for_sftp};
 
     #[test]
     fn a_server_by_any_path_and_with_any_arguments_is_sftp() {
@@ -196,11 +203,12 @@ mod tests {
 
     #[test]
     fn a_refused_command_is_escaped_and_cut() {
+        let refusal = |command: &[u8]| Refusal(Some(command.to_vec())).to_string();
         assert_eq!(
-            refusal(Some(b"uptime")),
+            refusal(b"uptime"),
             "This account is restricted to SFTP; 'uptime' was refused."
         );
-        assert!(refusal(Some(b"a\x1b[2J\nb")).contains(r"'a\033[2J\nb'"));
-        assert!(refusal(Some(&[b'x'; 1000])).len() < 260);
+        assert!(refusal(b"a\x1b[2J\nb").contains(r"'a\033[2J\nb'"));
+        assert!(refusal(&[b'x'; 1000]).len() < 260);
     }
 }

@@ -11,7 +11,7 @@ use nix::sys::stat::{Mode, umask};
 use sftp_server::cli::{self, Request, Settings};
 use sftp_server::fs::View;
 use sftp_server::identity::Login;
-use sftp_server::launch::{self, Launch, Patience};
+use sftp_server::launch::{self, Launch, Patience, Refusal};
 use sftp_server::log::{self, Event, Facility, Level, Target};
 use sftp_server::sandbox;
 use sftp_server::session::serve::{End, Error, Greeting, serve};
@@ -70,7 +70,7 @@ fn run(settings: Settings, login: Login) -> u8 {
     };
     let (greeting, refusal) = match launch.patience() {
         Ok(patience) => greeting(patience),
-        Err(line) => return refuse(&line),
+        Err(refusal) => return refuse(refusal),
     };
     let user = login.user.as_bytes().to_vec();
     let Some(address) = client_address() else {
@@ -115,7 +115,7 @@ fn run(settings: Settings, login: Login) -> u8 {
 
     let status = match &end {
         Ok(End::Client | End::Signal(_)) => 0,
-        Ok(End::NotSftp | End::Silence) => refuse(&refusal),
+        Ok(End::NotSftp | End::Silence) => refuse(refusal),
         Err(Error::Oversized(_)) => 11,
         Err(error @ (Error::Signals(_) | Error::Channel(_))) => fail(&error.to_string()),
         // The log has been told.
@@ -129,16 +129,16 @@ fn run(settings: Settings, login: Login) -> u8 {
 }
 
 /// How long the first request may take, and the line for a client that means something else.
-fn greeting(patience: Patience) -> (Greeting, String) {
+fn greeting(patience: Patience) -> (Greeting, Refusal) {
     match patience {
-        Patience::Unlimited => (Greeting::default(), String::new()),
+        Patience::Unlimited => (Greeting::default(), Refusal(None)),
         Patience::Announced => (
             Greeting {
                 announce: Some((Duration::from_secs(3), launch::WAITING.to_owned())),
                 limit: Some(Duration::from_secs(120)),
                 strict: true,
             },
-            launch::refusal(None),
+            Refusal(None),
         ),
         Patience::Short(refusal) => (
             Greeting {
@@ -171,11 +171,9 @@ fn connection() -> OsString {
 }
 
 /// Refuses in words; the exit status.
-fn refuse(line: &str) -> u8 {
-    log::say(line);
-    log::emit(Level::Info, || Event::RefusedLaunch {
-        message: line.to_owned(),
-    });
+fn refuse(refusal: Refusal) -> u8 {
+    log::say(&refusal.to_string());
+    log::emit(Level::Info, || Event::RefusedLaunch { command: refusal.0 });
     1
 }
 

@@ -156,7 +156,7 @@ pub enum Event {
     },
     /// Ours: a launch that was not for SFTP.
     RefusedLaunch {
-        message: String,
+        command: Option<Name>,
     },
 
     // Failures of single calls that OpenSSH logs as errors.

@@ -271,7 +271,10 @@ impl Text {
                     "compose_extension: refusing to advertise disallowed extension {extension}"
                 );
             }
-            Event::RefusedLaunch { message } => add!(self, "not an SFTP session: {message}"),
+            Event::RefusedLaunch { command } => match command {
+                Some(command) => self.quoted("not an SFTP session: \"", command, "\""),
+                None => add!(self, "not an SFTP session: a login without a command"),
+            },
             Event::SeekFailed {
                 function,
                 path,
