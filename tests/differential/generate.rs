@@ -32,6 +32,9 @@ const NAMES: [&[u8]; 22] = [
     b".hidden",
 ];
 
+/// What is a directory at the start, or leads to one.
+const DIRECTORIES: [&[u8]; 6] = [b"dir", b"dir", b"dir2", b"dir2/sub", b"link2", b"c"];
+
 /// Names of files and directories that stay what they are: nothing is renamed onto, removed from or linked at them.
 pub(crate) const SOLID: [&str; 3] = ["solid-file", "solid-dir", "solid-full"];
 
@@ -68,7 +71,7 @@ impl Generator {
 
     /// The next window: operations sent without waiting for replies. Handles opened in it are used from the next one on.
     pub(crate) fn window(&mut self, opened: &mut [Opened]) -> Vec<Operation> {
-        if self.rng.u8(..8) == 0 {
+        if self.rng.u8(..6) == 0 {
             return vec![self.alone()];
         }
         let length = match self.rng.u8(..6) {
@@ -137,20 +140,21 @@ impl Generator {
             35 => O::Statvfs(self.path()),
             36 => O::Fstatvfs(self.handle(opened, opens, |_| true)),
             37 => O::Hardlink(self.path(), self.path()),
-            38 => O::Fsync(self.handle(opened, opens, |_| true)),
-            39 => O::Lsetstat(self.path(), self.attrs()),
+            38 | 39 => O::Lsetstat(self.path(), self.attrs()),
             40 => self.copy(opened, opens),
             41 => O::ExpandPath(self.tilde()),
             42 => O::Stat(self.overlong()),
-            _ => self.rarity(),
+            _ => self.rarity(opened, opens),
         }
     }
 
-    fn rarity(&mut self) -> Operation {
+    fn rarity(&mut self, opened: &[Opened], opens: bool) -> Operation {
         use Operation as O;
         let users = ["root", "daemon", "nobody-of-this-name", ""];
-        match self.rng.u8(..6) {
+        match self.rng.u8(..7) {
             0 => O::Limits,
+            // Rare because it is slow.
+            6 => O::Fsync(self.handle(opened, opens, |_| true)),
             1 => O::HomeDirectory(users[self.rng.usize(..users.len())]),
             2 => O::UsersGroupsById(self.ids(), self.ids()),
             3 => O::UnknownExtension(b"no-such@extension".to_vec()),
@@ -171,6 +175,11 @@ impl Generator {
                 )
             }
             1 => Operation::Open(relative(COPY_SOURCE), pflags::READ, Attrs::NONE),
+            // Often what opens almost anything, as clients do.
+            2..=5 => {
+                let usual = pflags::READ | pflags::WRITE | pflags::CREAT;
+                Operation::Open(self.path(), usual | bits & pflags::APPEND, Attrs::NONE)
+            }
             _ => Operation::Open(self.path(), bits, self.attrs()),
         }
     }
@@ -243,24 +252,26 @@ impl Generator {
         }
     }
 
-    /// One to four components.
+    /// One to four components, those before the last mostly names of directories.
     fn plain_path(&mut self) -> Path {
-        let count = [1, 1, 1, 1, 2, 2, 3, 4][self.rng.usize(..8)];
+        let count = [1, 1, 1, 1, 1, 2, 2, 2, 3, 4][self.rng.usize(..10)];
         let mut bytes = Vec::new();
         for index in 0..count {
             if index > 0 {
-                let between: [&[u8]; 6] = [b"/", b"/", b"/", b"/", b"//", b"/./"];
-                bytes.extend(between[self.rng.usize(..6)]);
+                let between: [&[u8]; 8] = [b"/", b"/", b"/", b"/", b"/", b"/", b"//", b"/./"];
+                bytes.extend(between[self.rng.usize(..8)]);
             }
-            bytes.extend(self.name());
+            if index + 1 < count && self.rng.u8(..4) != 0 {
+                bytes.extend(DIRECTORIES[self.rng.usize(..DIRECTORIES.len())]);
+            } else {
+                bytes.extend(self.name());
+            }
         }
-        if self.rng.u8(..16) == 0 {
+        if self.rng.u8(..20) == 0 {
             bytes.push(b'/');
         }
-        Path {
-            absolute: self.rng.u8(..6) == 0,
-            bytes,
-        }
+        let absolute = self.rng.u8(..6) == 0;
+        Path { absolute, bytes }
     }
 
     pub(crate) fn path(&mut self) -> Path {
@@ -340,9 +351,13 @@ impl Generator {
         if flags & 1 != 0 {
             let sizes = [
                 0,
+                0,
+                1,
                 1,
                 100,
                 4096,
+                5000,
+                65_536,
                 100_000,
                 1_000_000,
                 1 << 62,

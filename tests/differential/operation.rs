@@ -24,10 +24,19 @@ impl fmt::Debug for Path {
 }
 
 /// The handle of the n-th OPEN or OPENDIR that succeeded, or bytes that no server ever gave out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Handle {
     Opened(usize),
     Forged(Vec<u8>),
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened(index) => write!(out, "#{index}"),
+            Self::Forged(bytes) => write!(out, "forged of {} bytes", bytes.len()),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -141,7 +141,11 @@ fn fill(tree: &Tree, who: Who) {
         "file2",
         "dir/a",
         "dir/file",
+        "dir/b",
         "dir2/b",
+        "dir2/file",
+        "dir2/sub/a",
+        "b",
         "solid-file",
         "solid-full/x",
     ] {
@@ -200,23 +204,18 @@ fn now() -> i64 {
 /// Runs one sequence. `other_args` are for ours alone: with them the two are meant to differ.
 pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[&str]) -> Outcome {
     let mut generator = Generator::new(seed);
-    let flags: [&[&str]; 11] = [
-        &[],
-        &[],
-        &[],
-        &[],
-        &[],
-        &["-u", "077"],
-        &["-u", "0"],
-        &["-R"],
-        &["-P", "remove,rename,setstat"],
-        &["-P", "open,limits,copy-data"],
-        &[
+    let flags: &[&str] = match generator.rng.u8(..24) {
+        0..=2 => &["-u", "077"],
+        3 => &["-u", "0"],
+        4 => &["-R"],
+        5 => &["-P", "remove,rename,setstat"],
+        6 => &["-P", "open,limits,copy-data"],
+        7 => &[
             "-p",
             "open,close,read,write,stat,lstat,mkdir,opendir,readdir,realpath",
         ],
-    ];
-    let flags = flags[generator.rng.usize(..flags.len())];
+        _ => &[],
+    };
     let since = now() - 2;
     let mut ours = Session::new(program.to_owned(), who, &[flags, other_args].concat());
     let mut theirs = Session::new(OPENSSH.into(), who, flags);

@@ -95,6 +95,19 @@ fn an_appending_target_gets_the_bytes_at_its_end() {
     assert_eq!(tree.read("to"), b"start copiedpi");
 }
 
+/// Where the bytes go is the end of the file, whatever the offset says.
+#[test]
+fn an_appending_target_takes_no_notice_of_an_offset_that_no_file_can_have() {
+    let (tree, mut server) = start();
+    tree.file("from", content(200_000));
+    let from = server.open("from", pflags::READ);
+    let to = server.open("to", NEW | pflags::APPEND);
+    for offset in [u64::MAX, u64::MAX - 1, 1 << 63] {
+        server.ok(&request::copy_data(&from, 0, 200_000, &to, offset));
+    }
+    assert!(tree.read("to") == content(200_000).repeat(3));
+}
+
 #[test]
 fn the_same_handle_and_the_same_path_are_refused() {
     let (tree, mut server) = start();
