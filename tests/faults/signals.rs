@@ -137,6 +137,24 @@ fn requests_that_keep_coming_do_not_put_it_off() {
 }
 
 #[test]
+fn a_burst_of_slow_requests_is_broken_off() {
+    for signal in ENDING {
+        let tree = Tree::new();
+        // All arrive at once, and their responses are too short to be sent before the last is done: a minute later.
+        let mut server = Fault::traced("fsync:delay_enter=60000", under_test(), &tree)
+            .args(["-e", "-l", "INFO"])
+            .connect();
+        let handle = server.open("f", CREATE);
+        let burst = request::fsync(&handle).frame(7).repeat(1_000);
+        server.send_raw(&burst).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let log = ended_by(server, signal);
+        assert!(log.contains("forced close \"f\""), "{log}");
+        assert!(log.contains("session closed"), "{log}");
+    }
+}
+
+#[test]
 fn a_signal_that_was_ignored_by_who_started_us_ends_the_session_all_the_same() {
     // sh and nohup(1) leave signals ignored; then nobody can die by them, but the session ends in order.
     let tree = Tree::new();
