@@ -55,6 +55,31 @@ fn a_closed_output_is_no_death_by_sigpipe() {
 }
 
 #[test]
+fn a_session_that_nobody_listens_to_ends_though_its_input_stays_open() {
+    // Another process may hold the end from which requests came.
+    let tree = Tree::new();
+    let mut raw = Raw::start(&tree, &["-e", "-l", "INFO"]);
+    raw.stop_reading();
+    let (status, log) = raw.wait();
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(log.contains("session closed"), "{log}");
+}
+
+#[test]
+fn a_client_that_opened_the_end_of_the_server_s_own_input_leaves_no_session_behind() {
+    let tree = Tree::new();
+    let mut server = Launch::new(&tree).args(["-e", "-l", "INFO"]).connect();
+    server.open("/proc/self/fd/0", pflags::WRITE);
+    // Both ends are closed on our side; the server's input does not end by that.
+    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    server.wire = crate::support::Wire::new(near, far);
+    assert_eq!(server.wait().code(), Some(0));
+    let log = server.stderr();
+    assert!(log.contains("forced close \"/proc/self/fd/0\""), "{log}");
+    assert!(log.contains("session closed"), "{log}");
+}
+
+#[test]
 fn a_socket_that_is_closed_with_replies_unread_is_the_end() {
     let tree = Tree::new();
     let mut server = Launch::new(&tree).socket().connect();
