@@ -289,14 +289,15 @@ impl At<'_> {
         Err(Errno::EEXIST)
     }
 
-    /// For file systems that cannot refuse to replace: a file gets its new name by link(2), a directory takes the place of an empty one made for it.
+    /// For file systems that cannot refuse to replace: a file gets its new name by link(2), which never replaces.
     fn rename_without_flags(&self, to: &At<'_>) -> Result<()> {
-        let stat = self.lstat()?;
-        if kind(&stat) == SFlag::S_IFDIR {
-            mkdirat(to.0, to.1, Mode::S_IRWXU)?;
-            return renameat(self.0, self.1, to.0, to.1).inspect_err(|_| {
-                let _ = unlinkat(to.0, to.1, UnlinkatFlags::RemoveDir);
-            });
+        if kind(&self.lstat()?) == SFlag::S_IFDIR {
+            // Directories have no links. All that a rename of one can replace is an empty directory.
+            return match to.lstat() {
+                Ok(_) => Err(Errno::EEXIST),
+                Err(Errno::ENOENT) => renameat(self.0, self.1, to.0, to.1),
+                Err(errno) => Err(errno),
+            };
         }
         match linkat(self.0, self.1, to.0, to.1, AtFlags::empty()) {
             Ok(()) => unlinkat(self.0, self.1, UnlinkatFlags::NoRemoveDir).inspect_err(|_| {
