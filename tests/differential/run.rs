@@ -216,6 +216,8 @@ pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[
         ],
         _ => &[],
     };
+    // Flags of one side alone are not mixed with others: some may be given only once.
+    let flags = if other_args.is_empty() { flags } else { &[] };
     let since = now() - 2;
     let mut ours = Session::new(program.to_owned(), who, &[flags, other_args].concat());
     let mut theirs = Session::new(OPENSSH.into(), who, flags);
