@@ -1,5 +1,8 @@
 //! Where the log goes: the form of a datagram, and loggers that are absent, stuck, or restarted under a session.
 
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixListener;
+
 use crate::log_lines::SSH_CONNECTION;
 use crate::support::log::{Line, Syslog};
 use crate::support::request;
@@ -182,6 +185,45 @@ fn a_logger_that_is_restarted_gets_the_lines_again() {
         .filter(|line| line.text.starts_with(b"stat name"));
     assert_eq!(seen.count(), 2 + 3, "{lines:#?}");
     assert!(lines.last().unwrap().text.starts_with(b"session closed"));
+}
+
+#[test]
+fn to_a_stream_socket_each_line_goes_ended_by_nul() {
+    // syslog-ng can have /dev/log so.
+    let tree = Tree::new();
+    let lines = |program: &std::path::Path| {
+        let syslog = Syslog::absent();
+        let listener = UnixListener::bind(syslog.socket()).unwrap();
+        let mut server = start(&syslog, program, &["-l", "VERBOSE"], &tree);
+        stats(&mut server, 20);
+        assert_eq!(server.finish().status.code(), Some(0));
+        let bytes = streamed(&listener);
+        let bytes = bytes.strip_suffix(b"\0").expect("a NUL at the end");
+        let lines = bytes.split(|byte| *byte == 0);
+        lines
+            .map(|line| Line::parse(line).masked())
+            .collect::<Vec<_>>()
+    };
+    let (ours, theirs) = (lines(&under_test()), lines(OPENSSH.as_ref()));
+    assert_eq!(ours, theirs);
+    assert_eq!(
+        ours.len(),
+        20 + 3,
+        "opened, version, each stat, closed: {ours:#?}"
+    );
+}
+
+/// All that came by connections that are over, of which OpenSSH makes one a line.
+fn streamed(listener: &UnixListener) -> Vec<u8> {
+    listener.set_nonblocking(true).unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        match listener.accept() {
+            Ok((mut stream, _)) => stream.read_to_end(&mut bytes).unwrap(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return bytes,
+            Err(error) => panic!("accepting a connection: {error}"),
+        };
+    }
 }
 
 #[test]

@@ -115,7 +115,8 @@ impl Syslog {
         socket
     }
 
-    fn socket(&self) -> std::path::PathBuf {
+    /// Where the link at `/dev/log` leads: for a socket of another kind.
+    pub(crate) fn socket(&self) -> std::path::PathBuf {
         self.place.at("log")
     }
 }
