@@ -100,6 +100,20 @@ fn an_unknown_letter_or_a_missing_value_is_a_usage_error() {
 }
 
 #[test]
+fn an_equals_sign_behind_a_letter_belongs_to_the_value() {
+    for (flags, status) in [
+        (&["-l=INFO"][..], 1),
+        (&["-Rl=INFO"], 1),
+        (&["-f=AUTH"], 1),
+        (&["-u=022"], 255),
+    ] {
+        refused(flags, status);
+    }
+    let finished = same(&["-Q=requests"]);
+    assert_eq!(finished.stderr_text(), "Invalid query type\n");
+}
+
+#[test]
 fn h_prints_the_usage_to_stderr_and_leaves_with_1() {
     for flags in [&["-h"][..], &["-Rh"], &["-h", "-c", "x"]] {
         let (ours, theirs) = both(flags);
@@ -257,6 +271,27 @@ fn every_letter_has_a_long_name_that_takes_its_value_either_way() {
     }
     let listed = run(&["--query=requests"]);
     assert_eq!(listed.stdout, same(&["-Q", "requests"]).stdout);
+}
+
+#[test]
+fn the_long_name_of_c_takes_its_text_either_way_and_ends_the_flags() {
+    let tree = Tree::new();
+    for flags in [
+        &["--command=uptime -p", "-h"][..],
+        &["--command", "uptime -p", "-h"],
+        &["-c", "uptime -p", "-h"],
+    ] {
+        let finished = Launch::program(under_test(), &tree)
+            .args(flags)
+            .run(Stdio::null(), Stdio::piped());
+        assert_eq!(finished.status.code(), Some(1), "{flags:?}");
+        assert_eq!(
+            finished.stderr_text(),
+            "This account is restricted to SFTP; 'uptime -p' was refused.\n",
+            "{flags:?}"
+        );
+        assert_eq!(finished.stdout, b"", "{flags:?}");
+    }
 }
 
 #[test]
