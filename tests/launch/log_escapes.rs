@@ -195,3 +195,34 @@ fn a_connection_without_a_blank_is_malformed_and_the_end() {
         assert_eq!(ours.0, Some(255));
     }
 }
+
+#[test]
+fn a_refused_command_stands_in_the_log_as_it_was_sent_escaped_once() {
+    let command = "up\ttime\x1b[2J\n\\x";
+    let escaped = r"up\ttime\033[2J\n\\x";
+    let tree = Tree::new();
+    let lines = |level: &str, args: &[&str], sent: &str| {
+        let syslog = Syslog::new();
+        let server = syslog
+            .launch(under_test(), &tree)
+            .args(["-l", level])
+            .args(args)
+            .env("SSH_ORIGINAL_COMMAND", sent)
+            .start();
+        let finished = server.finish();
+        assert_eq!(finished.status.code(), Some(1));
+        assert_eq!(
+            finished.stderr_text(),
+            format!("This account is restricted to SFTP; '{escaped}' was refused.\n")
+        );
+        let lines = syslog.lines();
+        let lines = lines.iter().map(|line| Line::parse(line).masked());
+        lines
+            .filter(|line| line.contains("SFTP"))
+            .collect::<Vec<_>>()
+    };
+    let expected = [format!("<38> not an SFTP session: \"{escaped}\"")];
+    assert_eq!(lines("INFO", &[], command), expected);
+    assert_eq!(lines("INFO", &["-c", command], "sftp"), expected);
+    assert_eq!(lines("ERROR", &[], command), [] as [String; 0]);
+}
