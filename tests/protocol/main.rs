@@ -23,6 +23,7 @@ mod handles;
 mod hardlink;
 mod home_directory;
 mod init;
+mod lease;
 mod limits;
 mod longname;
 mod lsetstat;
