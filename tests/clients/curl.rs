@@ -181,7 +181,8 @@ fn commands_rename_link_and_set_modes_and_times() {
             format!("rename {} {}", quoted(&old), quoted(&file)),
             format!("chmod 640 {}", quoted(&file)),
             format!("mtime \"Sun, 09 Sep 2001 01:46:47 GMT\" {}", quoted(&file)),
-            format!("ln \"some where\" {}", quoted(&soft)),
+            // Some builds of libssh2 call a link that was made a failure, with OpenSSH's server too: the disk decides.
+            format!("*ln \"some where\" {}", quoted(&soft)),
             format!("mkdir {}", quoted(&dir)),
         ],
     ));

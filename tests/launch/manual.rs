@@ -60,9 +60,8 @@ fn the_manual_passes_mandoc_without_a_word() {
     mandoc.args(["-T", "lint", "-W", "style", PAGE]);
     let ran = run(&mut mandoc, Input::Null);
     // Whether other pages are installed here says nothing of this one.
-    let about_the_machine = |line: &&str| {
-        line.contains("mandoc.db") || line.contains("referenced manual not found")
-    };
+    let about_the_machine =
+        |line: &&str| line.contains("mandoc.db") || line.contains("referenced manual not found");
     let words = format!("{}{}", ran.stdout, ran.stderr);
     let complaints: Vec<_> = words
         .lines()
