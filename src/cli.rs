@@ -13,7 +13,7 @@ use crate::session::dispatch::REQUESTS;
 use crate::session::extended::EXTENSIONS;
 
 /// What was typed.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser)]
 #[command(
     name = "sftp-server",
     version,
@@ -161,8 +161,13 @@ impl Error {
 /// What cannot be, in words.
 pub fn parse(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
     let program = program_name(arguments.first());
-    let (options, command) = split(arguments);
-    let matches = Typed::command().try_get_matches_from(options);
+    // The usual line of sshd_config has no flags, and each session would wait for a parser that has nothing to parse.
+    if arguments.len() < 2 {
+        return serve(Typed::default(), None, login);
+    }
+    let known = Typed::command();
+    let (options, command) = split(&known, arguments);
+    let matches = known.try_get_matches_from(options);
     let matches = matches.map_err(|error| Error::Usage(usage(&program, &error)))?;
     let typed =
         Typed::from_arg_matches(&matches).map_err(|error| Error::Usage(usage(&program, &error)))?;
@@ -181,6 +186,10 @@ pub fn parse(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> 
     if let Some(feature) = &typed.query {
         return query(feature).map(Request::Print);
     }
+    serve(typed, command, login)
+}
+
+fn serve(typed: Typed, command: Option<OsString>, login: &Login) -> Result<Request, Error> {
     settings(typed, command, login).map(|settings| Request::Serve(Box::new(settings)))
 }
 
@@ -283,8 +292,7 @@ fn start_directory(typed: &OsStr, login: &Login) -> Result<PathBuf, Error> {
 /// client's own words begin; and those words, if any.
 ///
 /// This is how getopt(3) reads them for OpenSSH. Whatever a client sends after `-c` never reaches the parser of options.
-fn split(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
-    let command = Typed::command();
+fn split(known: &clap::Command, mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
     let takes_value =
         |arg: Option<&clap::Arg>| arg.is_some_and(|arg| arg.get_action().takes_values());
     let mut index = 1;
@@ -295,9 +303,9 @@ fn split(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
         if let Some(long) = argument.strip_prefix(b"--").filter(|long| !long.is_empty()) {
             let has_value = long.contains(&b'=');
             let name = long.split(|byte| *byte == b'=').next().unwrap_or_default();
-            let arg = command
+            let arg = known
                 .get_arguments()
-                .find(|arg| arg.get_long().is_some_and(|known| known.as_bytes() == name));
+                .find(|arg| arg.get_long().is_some_and(|long| long.as_bytes() == name));
             if arg.is_some_and(|arg| arg.get_short() == Some('c')) {
                 let attached = long.strip_prefix(b"command=");
                 let client = attached
@@ -329,7 +337,7 @@ fn split(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<OsString>) {
                 }
                 return (arguments, client.or(Some(OsString::new())));
             }
-            let arg = command
+            let arg = known
                 .get_arguments()
                 .find(|arg| arg.get_short() == Some(char::from(*letter)));
             if takes_value(arg) {
@@ -391,11 +399,15 @@ fn program_name(argument: Option<&OsString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{octal, split};
+    use super::{Typed, octal, split};
+    use clap::CommandFactory;
     use std::ffi::OsString;
 
     fn split_words(words: &str) -> (Vec<OsString>, Option<OsString>) {
-        split(words.split(' ').map(OsString::from).collect())
+        split(
+            &Typed::command(),
+            words.split(' ').map(OsString::from).collect(),
+        )
     }
 
     fn words(words: &str) -> Vec<OsString> {
