@@ -11,7 +11,8 @@ pub mod time;
 
 use std::str::FromStr;
 
-use tracing_subscriber::layer::SubscriberExt;
+use tracing::span;
+use tracing_subscriber::Layer;
 
 pub use event::Event;
 
@@ -98,9 +99,31 @@ pub enum Target {
 /// Opens the log for the whole program. The first call counts, later ones change nothing.
 pub fn init(level: Level, target: Target) {
     let layer = openssh::Layer::new(level, target);
-    let subscriber = tracing_subscriber::registry().with(layer);
     // It can fail only where a subscriber is set already; that one stays.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(layer.with_subscriber(Events));
+}
+
+/// What the layers stand on: events alone, no spans, so that no session starts by making room for spans.
+struct Events;
+
+impl tracing::Subscriber for Events {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
 }
 
 /// Logs what `event` makes, if a line of `threshold` is wanted at all; otherwise `event` is not called.
