@@ -109,7 +109,12 @@ fn run(settings: Settings, login: Login) -> u8 {
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(serve(session, greeting)),
+        Ok(runtime) => {
+            let end = runtime.block_on(serve(session, greeting));
+            // What it holds goes with the process.
+            std::mem::forget(runtime);
+            end
+        }
         Err(error) => return fail(&format!("cannot start the runtime: {error}")),
     };
 
