@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 
 use crate::support::fault::Fault;
 use crate::support::request;
+use crate::support::server::user;
 use crate::support::wire::pflags;
 use crate::support::{Launch, Server, Tree, under_test};
 
@@ -48,7 +49,10 @@ fn an_idle_session_closes_its_handles_logs_them_and_dies_by_the_signal() {
         );
         assert!(log.contains("forced closedir \".\"\r\n"), "{log}");
         assert!(
-            log.ends_with("session closed for local user root from [UNKNOWN]\r\n"),
+            log.ends_with(&format!(
+                "session closed for local user {} from [UNKNOWN]\r\n",
+                user()
+            )),
             "{log}"
         );
         assert_eq!(tree.read("f"), b"acknowledged");
@@ -63,7 +67,8 @@ fn a_session_before_its_first_packet_dies_by_the_signal() {
         // Its first line says that it has started; without one it may not listen to signals yet.
         std::thread::sleep(Duration::from_millis(300));
         let log = ended_by(server, signal);
-        assert!(log.contains("session closed for local user root"), "{log}");
+        let line = format!("session closed for local user {} ", user());
+        assert!(log.contains(&line), "{log}");
     }
 }
 

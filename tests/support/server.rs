@@ -348,6 +348,13 @@ pub(crate) fn copy_of(program: impl AsRef<Path>, dir: impl AsRef<Path>) -> PathB
     copy
 }
 
+/// Who runs this, as the log names a session's user.
+pub(crate) fn user() -> String {
+    let uid = nix::unistd::geteuid();
+    let user = nix::unistd::User::from_uid(uid).unwrap();
+    user.expect("who runs this has an entry in passwd").name
+}
+
 /// Words as arguments, where a literal list has mixed types.
 pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
