@@ -5,7 +5,7 @@ use nix::libc;
 use crate::support::fault::Fault;
 use crate::support::request;
 use crate::support::wire::{Attrs, code, pflags};
-use crate::support::{Launch, OPENSSH, Packet, Reply, Server, Tree, under_test};
+use crate::support::{Launch, OPENSSH, Packet, Reply, Server, Tree};
 
 const CREATE: u32 = pflags::WRITE | pflags::CREAT;
 
@@ -51,14 +51,14 @@ fn what_fsync_reports_reaches_the_client() {
 fn what_close_reports_reaches_the_client_and_the_handle_is_gone() {
     // As NFS does, where a write fails late.
     for (errno, text) in [
-        ("EIO", IO),
-        ("EDQUOT", "Failure: Disk quota exceeded"),
-        ("ENOSPC", "Failure: No space left on device"),
+        (libc::EIO, IO),
+        (libc::EDQUOT, "Failure: Disk quota exceeded"),
+        (libc::ENOSPC, "Failure: No space left on device"),
     ] {
         let tree = Tree::new();
         tree.file("f", "");
-        let inject = format!("close:error={errno}");
-        let mut server = Fault::traced_at("f", &inject, under_test(), &tree).connect();
+        let faults = [Fault::new(libc::SYS_close, errno).on_descriptors()];
+        let mut server = faulty(&tree, &faults);
         let handle = server.open("f", CREATE);
         fails(&mut server, &request::close(&handle), code::FAILURE, text);
         assert_eq!(server.code(&request::close(&handle)), code::FAILURE);
@@ -75,7 +75,8 @@ fn a_close_that_is_interrupted_is_done() {
     // Linux has given the descriptor back by then.
     let tree = Tree::new();
     tree.file("f", "");
-    let mut server = Fault::traced_at("f", "close:error=EINTR", under_test(), &tree).connect();
+    let faults = [Fault::new(libc::SYS_close, libc::EINTR).on_descriptors()];
+    let mut server = faulty(&tree, &faults);
     let handle = server.open("f", CREATE);
     server.close(&handle);
 }

@@ -3,7 +3,6 @@
 //! The product has no test switches. A filter answers a system call every time; for the one call in ten there is
 //! `strace -e inject` ([`Fault::traced`]).
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -73,29 +72,12 @@ impl Fault {
 
     /// strace(1) in front of `program`: `inject` as it writes it, `pwrite64:error=EINTR:when=1+2` for every second call.
     pub(crate) fn traced(inject: &str, program: impl AsRef<Path>, dir: impl AsRef<Path>) -> Launch {
-        Self::strace(inject, &[], program.as_ref(), dir.as_ref())
-    }
-
-    /// The same for the calls alone that have to do with this name in `dir`.
-    pub(crate) fn traced_at(
-        name: &str,
-        inject: &str,
-        program: impl AsRef<Path>,
-        dir: impl AsRef<Path>,
-    ) -> Launch {
-        let path = dir.as_ref().join(name);
-        let only = [OsStr::new("-P"), path.as_os_str()];
-        Self::strace(inject, &only, program.as_ref(), dir.as_ref())
-    }
-
-    fn strace(inject: &str, only: &[&OsStr], program: &Path, dir: &Path) -> Launch {
         let inject = format!("inject={inject}");
         // -D: the server stays our child, and strace traces it from aside, so that signals and exit status are the server's.
         Launch::program("strace", dir)
             .args(["-D", "-f", "-qqq", "-o", "/dev/null", "-e", &inject])
-            .args(only)
             .args(["--"])
-            .args([program])
+            .args([program.as_ref()])
     }
 
     fn set(&self) {
