@@ -57,7 +57,8 @@ fn session(tree: &Tree, server: &mut Wire) {
         .map(|name| name.filename)
         .collect();
     assert_eq!(names.len(), 4, "{names:?}");
-    let home = server.call(&request::home_directory("root"));
+    // Not that of another user: glibc takes an interrupted read of passwd, which no kernel does, for the file's end.
+    let home = server.call(&request::home_directory(""));
     assert!(matches!(home, Reply::Names(_)), "{home:?}");
 }
 
