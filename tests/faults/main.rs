@@ -2,7 +2,7 @@
 //!
 //! Faults are made by the kernel: seccomp filters, resource limits, tiny file systems, a FUSE mount whose process dies, strace's
 //! injections. What would ask for a device mapper (EIO from below a file system) is made by a seccomp filter, since
-//! containers and CI machines have no `/dev/mapper`. Needs root, for mounts.
+//! containers and CI machines have no `/dev/mapper`. Mounts ask for root, or for a user namespace.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
