@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::run::{Input, run, session_works};
+use crate::support::server::user;
 use crate::support::sshd::{HOST, Sshd};
 use crate::support::{Tree, under_test};
 
@@ -13,9 +14,9 @@ use crate::support::{Tree, under_test};
 fn sftp_s_path_works_without_any_subsystem_line() {
     let sshd = Sshd::ordinary("");
     let server = sshd.place().install(&under_test());
-    let home = sshd.account().home.clone();
+    let inbox = sshd.inbox();
     let options = ["-s", server.to_str().unwrap()];
-    session_works(&sshd, &options, home.to_str().unwrap());
+    session_works(&sshd, &options, inbox.to_str().unwrap());
 }
 
 #[test]
@@ -127,10 +128,7 @@ fn by_hand_with_flags_and_the_log_on_the_terminal() {
         .arg("-D")
         .arg(format!("{} -e -l INFO -d /usr", under_test().display()));
     let ran = run(&mut sftp, Input::Null);
-    assert!(
-        ran.stderr
-            .contains("session opened for local user root from [UNKNOWN]"),
-        "{ran:?}"
-    );
+    let line = format!("session opened for local user {} from [UNKNOWN]", user());
+    assert!(ran.stderr.contains(&line), "{ran:?}");
     assert!(ran.success().contains("Remote working directory: /usr\n"));
 }

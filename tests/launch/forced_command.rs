@@ -23,8 +23,8 @@ fn both_with_terminals() -> [Sshd; 2] {
 #[test]
 fn sftp_works() {
     for sshd in both() {
-        let home = sshd.account().home.clone();
-        session_works(&sshd, &[], home.to_str().unwrap());
+        let inbox = sshd.inbox();
+        session_works(&sshd, &[], inbox.to_str().unwrap());
     }
 }
 
@@ -35,8 +35,8 @@ fn sftp_works_with_a_match_block_of_root_s_sshd() {
         "Match User sftp-t*\n ForceCommand {server} -l INFO",
         "",
     );
-    let home = sshd.account().home.clone();
-    session_works(&sshd, &[], home.to_str().unwrap());
+    let inbox = sshd.inbox();
+    session_works(&sshd, &[], inbox.to_str().unwrap());
 }
 
 #[test]
@@ -44,13 +44,16 @@ fn the_flags_of_the_forced_command_hold_whatever_the_client_asks_for() {
     let sshd = Sshd::ordinary_with("{server}", "", r#"command="{server} -R",restrict"#);
     let local = Tree::new();
     let file = local.file("hello", "hello there");
-    let home = sshd.account().home.clone();
+    let inbox = sshd.inbox();
     for options in [
         &[][..],
         &["-s", "/usr/lib/openssh/sftp-server"],
         &["-s", "/opt/sftp-server -u 0 -d /"],
     ] {
-        let batch = local.file("batch", format!("put {} up\n", file.display()));
+        let batch = local.file(
+            "batch",
+            format!("put {} {}/up\n", file.display(), inbox.display()),
+        );
         let mut sftp = sshd.sftp();
         sftp.args(options).arg("-b").arg(batch).arg(HOST);
         let ran = run(&mut sftp, Input::Null);
@@ -59,7 +62,7 @@ fn the_flags_of_the_forced_command_hold_whatever_the_client_asks_for() {
             ran.stderr.contains("ermission denied"),
             "{options:?}: {ran:?}"
         );
-        assert!(!home.join("up").exists());
+        assert!(!inbox.join("up").exists());
     }
 }
 
@@ -68,11 +71,12 @@ fn scp_works_both_ways() {
     for sshd in both() {
         let local = Tree::new();
         let file = local.file("hello", "hello there");
-        run(sshd.scp().arg(file).arg(format!("{HOST}:up")), Input::Null).success();
-        let arrived = sshd.account().home.join("up");
+        let remote = format!("{HOST}:{}/up", sshd.inbox().display());
+        run(sshd.scp().arg(file).arg(&remote), Input::Null).success();
+        let arrived = sshd.inbox().join("up");
         assert_eq!(std::fs::read(arrived).unwrap(), b"hello there");
         let back = local.at("back");
-        run(sshd.scp().arg(format!("{HOST}:up")).arg(back), Input::Null).success();
+        run(sshd.scp().arg(&remote).arg(back), Input::Null).success();
         assert_eq!(local.read("back"), b"hello there");
     }
 }
@@ -179,15 +183,16 @@ fn legacy_scp_is_refused_both_ways() {
     for sshd in both() {
         let local = Tree::new();
         let file = local.file("hello", "hello there");
-        let remote = format!("{HOST}:up");
+        let up = sshd.inbox().join("up");
+        let remote = format!("{HOST}:{}", up.display());
         let put = run(sshd.scp().arg("-O").arg(file).arg(&remote), Input::Null);
         assert_eq!(put.status.code(), Some(1), "{put:?}");
         assert!(
             put.stderr
-                .contains("restricted to SFTP; 'scp -t up' was refused."),
+                .contains(&format!("'scp -t {}' was refused.", up.display())),
             "{put:?}"
         );
-        assert!(!sshd.account().home.join("up").exists());
+        assert!(!up.exists());
         let get = run(
             sshd.scp().arg("-O").arg(&remote).arg(local.at("back")),
             Input::Null,
@@ -195,7 +200,7 @@ fn legacy_scp_is_refused_both_ways() {
         assert_eq!(get.status.code(), Some(1), "{get:?}");
         assert!(
             get.stderr
-                .contains("restricted to SFTP; 'scp -f up' was refused."),
+                .contains(&format!("'scp -f {}' was refused.", up.display())),
             "{get:?}"
         );
         assert!(!local.has("back"));
@@ -217,7 +222,7 @@ fn without_a_subsystem_line_sshd_refuses_sftp_and_a_client_s_own_server_path_wor
     let ran = run(sshd.ssh().args(["-s", HOST, "sftp"]), Input::Open);
     assert_eq!(ran.status.code(), Some(255), "{ran:?}");
     assert!(ran.stderr.contains("subsystem request failed"), "{ran:?}");
-    let home = sshd.account().home.clone();
+    let inbox = sshd.inbox();
     let options = ["-s", "/usr/lib/openssh/sftp-server"];
-    session_works(&sshd, &options, home.to_str().unwrap());
+    session_works(&sshd, &options, inbox.to_str().unwrap());
 }

@@ -78,6 +78,7 @@ impl Sshd {
             (geteuid().as_raw(), getegid().as_raw()),
         );
         fs::create_dir(dir.join("keys")).unwrap();
+        account.make_dir(&dir.join("inbox"));
 
         let mut attempts = 0;
         let (guardian, port) = loop {
@@ -116,6 +117,11 @@ impl Sshd {
     /// The directory for what a test needs beside the home; it belongs to the caller and everyone can enter it.
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Where [`Sshd::account`] may write: the home of one who runs the tests is no place for their files.
+    pub(crate) fn inbox(&self) -> PathBuf {
+        self.dir().join("inbox")
     }
 
     /// Lets the user key log in as `account`, with these options and no others. Can be called again.
