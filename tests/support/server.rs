@@ -108,6 +108,8 @@ impl Launch {
 
     /// Runs as this uid and gid, without supplementary groups; needs root.
     pub(crate) fn user(mut self, uid: u32, gid: u32) -> Self {
+        let root = nix::unistd::geteuid().is_root();
+        assert!(root, "becoming another user asks for root");
         self.command.uid(uid).gid(gid);
         self
     }
