@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::log_lines::{ADDRESS, LEVELS, Sink, record, session};
 use crate::support::request;
+use crate::support::server::user;
 use crate::support::wire::{Attrs, pflags};
 use crate::support::{OPENSSH, Packet, Server, under_test};
 
@@ -181,7 +182,7 @@ fn extensions_read_as_in_openssh_s_log() {
             request::expand_path("~no-such-user/x"),
             request::expand_path(""),
             request::expand_path("relative"),
-            request::home_directory("root"),
+            request::home_directory(user()),
             request::home_directory("no-such-user"),
             request::users_groups_by_id(&[0, 54_321], &[0, 54_321]),
             request::users_groups_by_id(&[], &[]),
@@ -263,7 +264,7 @@ fn a_packet_that_is_too_long() {
         assert_eq!(recorded.status.code(), Some(11));
         assert_eq!(
             recorded.lines,
-            [format!("bad message from {ADDRESS} local user root")]
+            [format!("bad message from {ADDRESS} local user {}", user())]
         );
     }
 }

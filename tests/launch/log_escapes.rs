@@ -3,6 +3,7 @@
 use crate::log_lines::SSH_CONNECTION;
 use crate::support::log::{Line, Syslog};
 use crate::support::request;
+use crate::support::server::user;
 use crate::support::{Launch, OPENSSH, Server, Tree, under_test};
 
 /// The lines about STATs of these names, as they stand in syslog's datagrams.
@@ -162,8 +163,12 @@ fn the_address_is_what_stands_before_the_first_blank_and_escaped_too() {
                 .iter()
                 .map(|line| Line::parse(line).masked())
                 .collect();
-            let expected = ["opened", "closed"]
-                .map(|what| format!("<38> session {what} for local user root from [{address}]"));
+            let expected = ["opened", "closed"].map(|what| {
+                format!(
+                    "<38> session {what} for local user {} from [{address}]",
+                    user()
+                )
+            });
             assert_eq!(lines, expected, "{}: {connection:?}", program.display());
         }
     }
