@@ -1,15 +1,15 @@
 //! What is done by (directory descriptor, name): one function a request, each the system call that its doc names.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
 use nix::sys::stat::{
     FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmodat, fstatat, mkdirat, umask, utimensat,
 };
-use nix::sys::statvfs::{Statvfs, fstatvfs};
+use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
 
@@ -191,19 +191,18 @@ impl View {
         linkat(old_parent, old, new_parent, new, AtFlags::empty())
     }
 
-    /// Figures of the file system on which `path` lies.
+    /// Figures of the file system on which `path` lies; one that is mounted on demand gets mounted.
     ///
     /// # Errors
     /// As statvfs(3).
     pub fn statvfs(&self, path: &Path) -> Result<Statvfs> {
         let (parent, name) = self.parent(path)?;
-        let place: OwnedFd = openat(
-            parent,
-            name,
-            OFlag::O_PATH | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?;
-        fstatvfs(&place)
+        if parent.as_raw_fd() == AT_FDCWD.as_raw_fd() {
+            // No descriptor does this: O_PATH leaves an automount as it is, and any other open may lack permission.
+            return again(|| statvfs(name));
+        }
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        fstatvfs(&openat(parent, name, flags, Mode::empty())?)
     }
 
     /// Renames, replacing what stands at `newpath`, as rename(2).

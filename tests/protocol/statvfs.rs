@@ -2,8 +2,8 @@
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use crate::support::wire::{Fields, code};
-use crate::support::{Tree, request};
+use crate::support::wire::{Fields, code, pflags};
+use crate::support::{Launch, Server, Tree, request, under_test};
 use crate::{assert_cause, assert_status, ordinary, start};
 
 /// bsize, frsize, blocks, files, fsid, flag, namemax: what does not move while others write to the disk.
@@ -80,6 +80,32 @@ fn the_free_room_is_told() {
         near(all[6], facts.files_free()) && near(all[7], facts.files_available()),
         "{all:?}"
     );
+}
+
+#[test]
+fn a_file_system_that_is_mounted_on_demand_gets_mounted() {
+    // The kernel's own such place, in a mount namespace of the server's: tracefs, below debugfs.
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "mounting debugfs asks for root"
+    );
+    let tree = Tree::new();
+    tree.dir("debug");
+    let script = r#"mount -t debugfs debugfs debug && exec "$0""#;
+    let mut server = Launch::program("unshare", &tree)
+        .args(["-m", "sh", "-c", script])
+        .args([under_test()])
+        .connect();
+    let mounted = |server: &mut Server| {
+        let handle = server.open("/proc/self/mounts", pflags::READ);
+        let reply = server.call(&request::read(&handle, 0, 100_000));
+        server.close(&handle);
+        let place = format!("{} tracefs ", tree.at("debug/tracing").display());
+        String::from_utf8_lossy(reply.data()).contains(&place)
+    };
+    assert!(!mounted(&mut server));
+    server.call(&request::statvfs("debug/tracing")).extended();
+    assert!(mounted(&mut server));
 }
 
 #[test]
