@@ -27,8 +27,8 @@ use split::split;
 )]
 struct Typed {
     /// Directory in which the session starts [tokens: %d and %h home, %u user, %U uid, %%; ~ and ~user]
-    #[arg(short = 'd', long, value_name = "DIR", allow_hyphen_values = true)]
-    start_directory: Option<OsString>,
+    #[arg(short = 'd', long, value_name = "DIR", action = ArgAction::Append, allow_hyphen_values = true)]
+    start_directory: Vec<OsString>,
 
     /// Log to standard error instead of syslog
     #[arg(short = 'e', long)]
@@ -151,6 +151,10 @@ impl Error {
         }
     }
 
+    fn is_fatal(&self) -> bool {
+        self.exit_status() == 255
+    }
+
     /// Whether it goes to the log too. A usage is for the eyes of who typed.
     #[must_use]
     pub fn is_logged(&self) -> bool {
@@ -166,16 +170,36 @@ pub fn parse(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> 
     let program = program_name(arguments.first());
     // The usual line of sshd_config has no flags, and each session would wait for a parser that has nothing to parse.
     if arguments.len() < 2 {
-        return serve(Typed::default(), None, login);
+        return request(&program, Typed::default(), None, login);
     }
-    let known = Typed::command();
+    let mut known = Typed::command();
     let (options, command) = split(&known, arguments);
-    let matches = known.try_get_matches_from(options);
-    let matches = matches.map_err(|error| Error::Usage(usage(&program, &error)))?;
-    let typed =
-        Typed::from_arg_matches(&matches).map_err(|error| Error::Usage(usage(&program, &error)))?;
+    let mut judge = |options: &[OsString], command| {
+        let matches = known.try_get_matches_from_mut(options);
+        let typed = matches.and_then(|matches| Typed::from_arg_matches(&matches));
+        let typed = typed.map_err(|error| Error::Usage(usage(&program, &error)))?;
+        request(&program, typed, command, login)
+    };
+    judge(&options, command).map_err(|error| {
+        // OpenSSH takes one option after the other and leaves at the first that is fatal.
+        (1..options.len())
+            .filter_map(|end| judge(options.get(..end)?, None).err())
+            .find(Error::is_fatal)
+            .unwrap_or(error)
+    })
+}
+
+/// What the options ask for. What is fatal comes first: that which prints and ends is the last option, and names for the log
+/// are looked up behind it.
+fn request(
+    program: &str,
+    typed: Typed,
+    command: Option<OsString>,
+    login: &Login,
+) -> Result<Request, Error> {
+    let values = values(&typed, login)?;
     if typed.usage {
-        return Err(Error::Usage(usage_text(&program)));
+        return Err(Error::Usage(usage_text(program)));
     }
     if typed.help {
         return Ok(Request::Print(Typed::command().render_help().to_string()));
@@ -189,14 +213,43 @@ pub fn parse(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> 
     if let Some(feature) = &typed.query {
         return query(feature).map(Request::Print);
     }
-    serve(typed, command, login)
+    let settings = settings(typed, values, command)?;
+    Ok(Request::Serve(Box::new(settings)))
 }
 
-fn serve(typed: Typed, command: Option<OsString>, login: &Login) -> Result<Request, Error> {
-    settings(typed, command, login).map(|settings| Request::Serve(Box::new(settings)))
+/// The values of options that are fatal where they make no sense.
+struct Values {
+    start_directory: Option<PathBuf>,
+    force_file_mode: Option<u32>,
+    umask: Option<u32>,
+    denylist: Option<String>,
+    allowlist: Option<String>,
 }
 
-fn settings(typed: Typed, command: Option<OsString>, login: &Login) -> Result<Settings, Error> {
+fn values(typed: &Typed, login: &Login) -> Result<Values, Error> {
+    let mut start = None;
+    for path in &typed.start_directory {
+        start = Some(start_directory(path, login)?);
+    }
+    let mut umask = None;
+    for text in &typed.umask {
+        umask = Some(octal(text).ok_or_else(|| Error::Umask(text.to_string_lossy().into_owned()))?);
+    }
+    let mut force_file_mode = None;
+    for text in &typed.force_file_perms {
+        force_file_mode =
+            Some(octal(text).ok_or_else(|| Error::FileMode(text.to_string_lossy().into_owned()))?);
+    }
+    Ok(Values {
+        start_directory: start,
+        force_file_mode,
+        umask,
+        denylist: once(&typed.deny_requests, Error::DeniedTwice)?,
+        allowlist: once(&typed.allow_requests, Error::AllowedTwice)?,
+    })
+}
+
+fn settings(typed: Typed, values: Values, command: Option<OsString>) -> Result<Settings, Error> {
     let mut complaints = Vec::new();
     // OpenSSH looks at the last one alone, and logs what it did not know.
     let levels = typed.log_level.iter().map(|name| name.to_string_lossy());
@@ -212,56 +265,46 @@ fn settings(typed: Typed, command: Option<OsString>, login: &Login) -> Result<Se
             .map_err(|_| Error::LogFacility(name.into_owned()));
         complaints.extend(facility.as_ref().err().map(ToString::to_string));
     }
-    let mut umask = None;
-    for text in &typed.umask {
-        umask = Some(octal(text).ok_or_else(|| Error::Umask(text.to_string_lossy().into_owned()))?);
-    }
-    let mut force_file_mode = None;
-    for text in &typed.force_file_perms {
-        force_file_mode =
-            Some(octal(text).ok_or_else(|| Error::FileMode(text.to_string_lossy().into_owned()))?);
-    }
-    let log_level = log_level?;
     Ok(Settings {
-        start_directory: typed
-            .start_directory
-            .map(|path| start_directory(&path, login))
-            .transpose()?,
-        log_level,
+        start_directory: values.start_directory,
+        log_level: log_level?,
         log_target: if typed.log_stderr {
             Target::Stderr
         } else {
             Target::Syslog(facility?)
         },
-        force_file_mode,
-        umask,
+        force_file_mode: values.force_file_mode,
+        umask: values.umask,
         policy: Policy {
             read_only: typed.read_only,
-            denylist: once(typed.deny_requests, Error::DeniedTwice)?,
-            allowlist: once(typed.allow_requests, Error::AllowedTwice)?,
+            denylist: values.denylist,
+            allowlist: values.allowlist,
         },
         command,
         complaints,
     })
 }
 
-fn once(mut lists: Vec<OsString>, twice: Error) -> Result<Option<String>, Error> {
-    if lists.len() > 1 {
-        return Err(twice);
+fn once(lists: &[OsString], twice: Error) -> Result<Option<String>, Error> {
+    match lists {
+        [] => Ok(None),
+        [list] => Ok(Some(list.to_string_lossy().into_owned())),
+        _ => Err(twice),
     }
-    Ok(lists.pop().map(|list| list.to_string_lossy().into_owned()))
 }
 
-/// As strtol(3) with base 8 reads it: blanks and a plus in front are allowed. 0 to 0777.
+/// As strtol(3) with base 8 reads it: blanks and a sign in front are allowed. 0 to 0777.
 fn octal(text: &OsStr) -> Option<u32> {
-    let text = text.to_str()?.trim_ascii_start();
-    let digits = text.strip_prefix('+').unwrap_or(text);
+    let text = text.to_str()?;
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let highest = if text.starts_with('-') { 0 } else { 0o777 };
     if !digits.starts_with(|first: char| first.is_digit(8)) {
         return None;
     }
     u32::from_str_radix(digits, 8)
         .ok()
-        .filter(|mode| *mode <= 0o777)
+        .filter(|mode| *mode <= highest)
 }
 
 /// Replaces `~`, `~user` and the tokens of `-d`.
@@ -337,6 +380,8 @@ mod tests {
             ("022", Some(0o22)),
             (" +22", Some(0o22)),
             ("0", Some(0)),
+            ("-0", Some(0)),
+            ("\x0b\t7", Some(7)),
             ("777", Some(0o777)),
         ] {
             assert_eq!(octal(text.as_ref()), value, "{text}");
@@ -345,6 +390,8 @@ mod tests {
             "",
             "9",
             "-1",
+            "-",
+            "+-1",
             "01777",
             "022x",
             "0x12",

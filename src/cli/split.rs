@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// The options, without all that stands behind what decides: the first operand, `--`, `-Q feature`, or `-c`, after which the
-/// client's own words begin; and those words, if any.
+/// The options, without all that stands behind what decides: the first operand, `--`, a dash behind letters, what prints and
+/// ends (`-Q feature`, `-h`, `--help`, `--version`), or `-c`, after which the client's own words begin; and those words, if any.
 ///
 /// This is how getopt(3) reads them for OpenSSH. Whatever a client sends after `-c` never reaches the parser of options.
 pub(super) fn split(
@@ -33,7 +33,9 @@ pub(super) fn split(
                 return (arguments, client.or(Some(OsString::new())));
             }
             index += if takes_value(arg) && !has_value { 2 } else { 1 };
-            if arg.is_some_and(|arg| arg.get_short() == Some('Q')) {
+            if arg.is_some_and(|arg| arg.get_short() == Some('Q'))
+                || matches!(name, b"help" | b"version")
+            {
                 break;
             }
             continue;
@@ -46,14 +48,22 @@ pub(super) fn split(
         };
         let mut step = 1;
         for (position, letter) in letters.iter().enumerate() {
-            if *letter == b'c' {
+            // How much of the word is left, the dash in front counted, where this letter ends the options.
+            let left = match letter {
+                b'h' => Some(position + 2),
+                b'c' => Some(position + 1),
+                b'-' if position + 1 == letters.len() => Some(position + 1),
+                _ => None,
+            };
+            if let Some(left) = left {
                 let client = arguments.get(index + 1).cloned();
                 arguments.truncate(index);
-                if position > 0 {
-                    let before = argument.get(..=position).unwrap_or_default();
+                if left > 1 {
+                    let before = argument.get(..left).unwrap_or_default();
                     arguments.push(OsString::from_vec(before.to_vec()));
                 }
-                return (arguments, client.or(Some(OsString::new())));
+                let client = (*letter == b'c').then(|| client.unwrap_or_default());
+                return (arguments, client);
             }
             let arg = known
                 .get_arguments()
@@ -123,10 +133,17 @@ mod tests {
         assert_eq!(split_words("x -R left -h"), (words("x -R"), None));
         assert_eq!(split_words("x -- -h"), (words("x"), None));
         assert_eq!(split_words("x - -h"), (words("x"), None));
+        assert_eq!(split_words("x -R- -h"), (words("x -R"), None));
+    }
+
+    #[test]
+    fn what_prints_and_ends_is_the_last_option() {
         assert_eq!(
             split_words("x -Q requests -z"),
             (words("x -Q requests"), None)
         );
+        assert_eq!(split_words("x -Rhz -u bad"), (words("x -Rh"), None));
+        assert_eq!(split_words("x --help -u bad"), (words("x --help"), None));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod by_client;
 mod chroot;
 mod flags;
+mod flags_order;
 mod flags_values;
 mod forced_command;
 mod log;
