@@ -8,6 +8,7 @@ pub mod event;
 pub mod openssh;
 pub mod syslog;
 pub mod time;
+mod zone;
 
 use std::str::FromStr;
 

@@ -1,5 +1,6 @@
 //! Local time as localtime(3) has it: `TZ`, else `/etc/localtime`, else UTC. Read once, since the file may lie outside the jail.
 
+use std::env::VarError;
 use std::sync::OnceLock;
 
 use tz::{DateTime, TimeZone};
@@ -20,15 +21,10 @@ pub fn local(seconds: i64) -> Local {
 
 fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
-    ZONE.get_or_init(|| {
-        let zone = match std::env::var("TZ") {
-            // Summer time without a rule begins and ends as glibc has it.
-            Ok(text) => TimeZone::from_posix_tz(&text)
-                .or_else(|_| TimeZone::from_posix_tz(&format!("{text},M3.2.0,M11.1.0"))),
-            Err(std::env::VarError::NotPresent) => TimeZone::from_posix_tz("localtime"),
-            Err(std::env::VarError::NotUnicode(_)) => return TimeZone::utc(),
-        };
-        zone.unwrap_or_else(|_| TimeZone::utc())
+    ZONE.get_or_init(|| match std::env::var("TZ") {
+        Ok(text) => super::zone::of(&text),
+        Err(VarError::NotPresent) => super::zone::of("/etc/localtime"),
+        Err(VarError::NotUnicode(_)) => TimeZone::utc(),
     })
 }
 
@@ -78,10 +74,14 @@ impl Local {
         })
     }
 
-    /// `Nov 21  2026`: the time of any other file in a long name.
+    /// `Nov 21  2026`: the time of any other file in a long name; nothing where OpenSSH has no room for the year.
     #[must_use]
     pub fn distant(&self) -> String {
-        self.0.as_ref().map_or_else(String::new, |t| {
+        let roomy = self
+            .0
+            .as_ref()
+            .filter(|t| (-999..=9999).contains(&t.year()));
+        roomy.map_or_else(String::new, |t| {
             format!("{} {:2}  {}", month(t), t.month_day(), t.year())
         })
     }

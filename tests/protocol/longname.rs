@@ -144,6 +144,107 @@ fn long_names_are_openssh_s_byte_for_byte_in_every_time_zone() {
 }
 
 #[test]
+fn a_tz_that_is_a_rule_or_makes_no_sense_is_read_as_glibc_reads_it() {
+    let tree = Tree::new();
+    for step in 1..14 {
+        let time = now() - step * (13 * DAY + 3601);
+        tree.file(format!("{time}"), "");
+        tree.times(format!("{time}"), time, time);
+    }
+    for zone in [
+        // Rules, those of Israel and Greenland with hours that POSIX does not have.
+        "EST5EDT4,M3.2.0/2,M11.1.0/2",
+        "NZST-12NZDT",
+        "NZST-12NZDT,M9.5.0,M4.1.0/3",
+        "ACST-9:30ACDT,M10.1.0,M4.1.0/3",
+        "IST-2IDT,M3.4.4/26,M10.5.0",
+        "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+        "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+        "IST-1GMT0,M10.5.0,M3.5.0/1",
+        "EST5EDT,0/0,J365/25",
+        "EST5EDT,J60/0,J300/24:30:15",
+        "EST5EDT,60,300",
+        ":CET-1CEST,M3.5.0,M10.5.0/3",
+        "AAAAAAAAAAAAA3",
+        // More than a clock has.
+        "AAA30",
+        "AAA-30",
+        "AAA99999",
+        "AAA5:99",
+        "AAA5:30:99",
+        // Names that are too short, or not closed.
+        "AA3",
+        "AA3BBB,M3.2.0,M11.1.0",
+        "AAA3BB",
+        "AAA3BB,M3.2.0,M11.1.0",
+        "<a>3",
+        "<+0>3",
+        "<CET-1",
+        "<C/T>-1",
+        // What is left over, or missing.
+        " AAA3",
+        "AAA3 ",
+        "AAA-3 ",
+        "AAA3x",
+        "AAA3:",
+        "AAA",
+        "AAA+",
+        "5",
+        ",",
+        "::CET-1",
+        "EST5EDT,",
+        "EST5EDT ",
+        "EST5EDT,x",
+        "EST5EDT,M3.2.0",
+        "EST5EDT,M3.2.0,",
+        "EST5EDT,M3.2.0,x",
+        "EST5EDT,M3.2.0/,M11.1.0",
+        "EST5EDT,M3.2.0/x,M11.1.0",
+        "EST5EDT,M3.2.0,M11.1.0x",
+        "EST5EDTM3.2.0,M11.1.0",
+        "EST5EDT,366,300",
+        // No files of zones.
+        "Nowhere/Land",
+        "Europe",
+        "/etc/passwd",
+        "/nonexistent",
+    ] {
+        let under_test = longnames(Launch::new(&tree).env("TZ", zone), ".");
+        let openssh = longnames(Launch::program(OPENSSH, &tree).env("TZ", zone), ".");
+        assert_eq!(under_test.len(), openssh.len());
+        for (name, longname) in &openssh {
+            // Where it takes no date from a rule, glibc changes its clocks twice in the first hours of a year.
+            if !longname.contains("Dec 31") && !longname.contains("Jan  1") {
+                assert_eq!(&under_test[name], longname, "{name} with TZ={zone:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_year_for_which_a_long_name_has_no_room_is_left_out() {
+    // A file system in memory keeps any time.
+    let tree = Tree::below("/dev/shm");
+    for time in [
+        253_402_300_799,
+        253_402_300_800,
+        1_000_000_000_000,
+        i64::MAX / 2,
+        -62_135_596_801,
+        -93_692_592_000,
+        -93_724_128_001,
+        i64::MIN / 2,
+    ] {
+        tree.file(format!("{time}"), "");
+        tree.times(format!("{time}"), time, time);
+    }
+    let under_test = longnames(Launch::new(&tree), ".");
+    let openssh = longnames(Launch::program(OPENSSH, &tree), ".");
+    assert_eq!(under_test, openssh);
+    assert_eq!(under_test.len(), 9, "with the directory itself");
+}
+
+#[test]
 fn long_names_without_tz_use_the_host_s_local_time_as_openssh_does() {
     let (tree, _listener) = zoo();
     let bare = |launch: Launch| longnames(launch.env_clear(), ".");
