@@ -299,12 +299,18 @@ fn a_user_without_an_entry_in_passwd_is_served() {
     // OpenSSH: "No user found for uid …", exit 1. Ours needs nothing outside to start: uid and environment will do.
     let tree = Tree::new();
     let program = crate::support::server::copy_of(under_test(), &tree);
-    let uid = 54_321;
-    let finished = Launch::program(program, &tree)
+    let launch = if nix::unistd::geteuid().is_root() {
+        Launch::program(program, &tree).user(54_321, 54_321)
+    } else {
+        // In a user namespace everyone may have such a uid.
+        Launch::program("unshare", &tree)
+            .args(["--map-user=54321", "--map-group=54321"])
+            .args([program])
+    };
+    let finished = launch
         .args(["-e", "-l", "INFO"])
         .env("USER", "visitor")
         .env("HOME", "/")
-        .user(uid, uid)
         .run(Stdio::null(), Stdio::piped());
     assert_eq!(finished.status.code(), Some(0), "{finished:?}");
     let lines = finished.stderr_text();
