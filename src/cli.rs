@@ -1,14 +1,15 @@
 //! The command line: OpenSSH's letters with OpenSSH's strictness, each with a long name, and what they mean.
 
+mod paths;
 mod split;
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
-use crate::identity::{self, Login};
+use crate::fs::Bind;
+use crate::identity::Login;
 use crate::log::{Facility, Level, Target};
 use crate::policy::Policy;
 use crate::session::dispatch::REQUESTS;
@@ -62,6 +63,18 @@ struct Typed {
     #[arg(short = 'R', long)]
     read_only: bool,
 
+    /// The client's /: it reaches this directory and nothing else [:ro: nothing in it changes; tokens as above]
+    #[arg(long, value_name = "DIR[:ro]", allow_hyphen_values = true)]
+    root: Option<OsString>,
+
+    /// Another directory, in the client's view at VIRTUAL; may be repeated [:ro: nothing in it changes; tokens as above]
+    #[arg(long, value_name = "VIRTUAL=DIR[:ro]", action = ArgAction::Append, allow_hyphen_values = true)]
+    bind: Vec<OsString>,
+
+    /// With --root: let the client change .ssh and the start files of shells, too
+    #[arg(long)]
+    no_protect: bool,
+
     /// Umask of the session, octal
     #[arg(short = 'u', long, value_name = "UMASK", action = ArgAction::Append, allow_hyphen_values = true)]
     umask: Vec<OsString>,
@@ -88,6 +101,8 @@ struct Typed {
 pub struct Settings {
     /// Where a session starts, if not where the program was started.
     pub start_directory: Option<PathBuf>,
+    /// What the client is locked into; none for the host's tree.
+    pub jail: Option<Jail>,
     /// How much is logged.
     pub log_level: Level,
     /// Where to.
@@ -102,6 +117,19 @@ pub struct Settings {
     pub command: Option<OsString>,
     /// Mistakes that later options made good; logged as errors.
     pub complaints: Vec<String>,
+}
+
+/// What the client is locked into.
+#[derive(Debug)]
+pub struct Jail {
+    /// The client's `/`.
+    pub root: PathBuf,
+    /// Whether nothing in it may change.
+    pub read_only: bool,
+    /// What else is in the view.
+    pub binds: Vec<Bind>,
+    /// Whether `.ssh` and start files stay as they are.
+    pub protect: bool,
 }
 
 /// What to do.
@@ -135,6 +163,14 @@ pub enum Error {
     DeniedTwice,
     #[error("Invalid start directory \"{path}\": {why}")]
     StartDirectory { path: String, why: &'static str },
+    #[error("Invalid {flag} \"{value}\": {why}")]
+    Jail {
+        flag: &'static str,
+        value: String,
+        why: &'static str,
+    },
+    #[error("--bind needs --root: without it the client sees the whole host")]
+    BindWithoutRoot,
 }
 
 impl Error {
@@ -142,7 +178,12 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Query | Self::LogLevel(_) | Self::LogFacility(_) => 1,
+            Self::Usage(_)
+            | Self::Query
+            | Self::LogLevel(_)
+            | Self::LogFacility(_)
+            | Self::Jail { .. }
+            | Self::BindWithoutRoot => 1,
             Self::Umask(_)
             | Self::FileMode(_)
             | Self::AllowedTwice
@@ -213,7 +254,7 @@ fn request(
     if let Some(feature) = &typed.query {
         return query(feature).map(Request::Print);
     }
-    let settings = settings(typed, values, command)?;
+    let settings = settings(typed, values, command, login)?;
     Ok(Request::Serve(Box::new(settings)))
 }
 
@@ -229,7 +270,7 @@ struct Values {
 fn values(typed: &Typed, login: &Login) -> Result<Values, Error> {
     let mut start = None;
     for path in &typed.start_directory {
-        start = Some(start_directory(path, login)?);
+        start = Some(paths::start_directory(path, login)?);
     }
     let mut umask = None;
     for text in &typed.umask {
@@ -249,7 +290,12 @@ fn values(typed: &Typed, login: &Login) -> Result<Values, Error> {
     })
 }
 
-fn settings(typed: Typed, values: Values, command: Option<OsString>) -> Result<Settings, Error> {
+fn settings(
+    typed: Typed,
+    values: Values,
+    command: Option<OsString>,
+    login: &Login,
+) -> Result<Settings, Error> {
     let mut complaints = Vec::new();
     // OpenSSH looks at the last one alone, and logs what it did not know.
     let levels = typed.log_level.iter().map(|name| name.to_string_lossy());
@@ -265,9 +311,12 @@ fn settings(typed: Typed, values: Values, command: Option<OsString>) -> Result<S
             .map_err(|_| Error::LogFacility(name.into_owned()));
         complaints.extend(facility.as_ref().err().map(ToString::to_string));
     }
+    let log_level = log_level?;
+    let jail = paths::jail(typed.root, typed.bind, !typed.no_protect, login)?;
     Ok(Settings {
         start_directory: values.start_directory,
-        log_level: log_level?,
+        jail,
+        log_level,
         log_target: if typed.log_stderr {
             Target::Stderr
         } else {
@@ -305,33 +354,6 @@ fn octal(text: &OsStr) -> Option<u32> {
     u32::from_str_radix(digits, 8)
         .ok()
         .filter(|mode| *mode <= highest)
-}
-
-/// Replaces `~`, `~user` and the tokens of `-d`.
-fn start_directory(typed: &OsStr, login: &Login) -> Result<PathBuf, Error> {
-    let error = |why| Error::StartDirectory {
-        path: typed.to_string_lossy().into_owned(),
-        why,
-    };
-    let expanded = identity::expand_tilde(typed.as_bytes(), &login.home);
-    let expanded = expanded.map_err(|_| error("no such user"))?;
-    let mut path = Vec::new();
-    let mut rest = expanded.as_os_str().as_bytes().iter();
-    while let Some(byte) = rest.next() {
-        if *byte != b'%' {
-            path.push(*byte);
-            continue;
-        }
-        match rest.next() {
-            Some(b'%') => path.push(b'%'),
-            Some(b'd' | b'h') => path.extend_from_slice(login.home.as_os_str().as_bytes()),
-            Some(b'u') => path.extend_from_slice(login.user.as_bytes()),
-            Some(b'U') => path.extend_from_slice(login.uid.to_string().as_bytes()),
-            Some(_) => return Err(error("unknown token; %d, %h, %u, %U and %% are known")),
-            None => return Err(error("a single % at its end")),
-        }
-    }
-    Ok(PathBuf::from(OsString::from_vec(path)))
 }
 
 fn query(feature: &OsStr) -> Result<String, Error> {

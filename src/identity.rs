@@ -71,11 +71,15 @@ pub fn home_of(name: &[u8]) -> Option<PathBuf> {
 #[error("no such user")]
 pub struct NoSuchUser(pub Vec<u8>);
 
-/// Replaces `~` at the start of `path` by `own`, and `~user` by the home directory of that user.
+/// Replaces `~` at the start of `path` by `own`, and `~user` by what `home_of` says of that user.
 ///
 /// # Errors
 /// [`NoSuchUser`].
-pub fn expand_tilde(path: &[u8], own: &Path) -> Result<PathBuf, NoSuchUser> {
+pub fn expand_tilde(
+    path: &[u8],
+    own: &Path,
+    home_of: impl FnOnce(&[u8]) -> Option<PathBuf>,
+) -> Result<PathBuf, NoSuchUser> {
     let Some(named) = path.strip_prefix(b"~") else {
         return Ok(PathBuf::from(OsStr::from_bytes(path)));
     };

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
 
-use sftp_server::cli::{self, Request, Settings};
-use sftp_server::fs::View;
+use sftp_server::cli::{self, Jail, Request, Settings};
+use sftp_server::fs::{self, SetUp, View};
 use sftp_server::identity::Login;
 use sftp_server::launch::{self, Launch, Patience, Refusal};
 use sftp_server::log::{self, Event, Facility, Level, Target};
@@ -60,6 +60,10 @@ fn run(settings: Settings, login: Login) -> u8 {
             cause(errno)
         ));
     }
+    let mut view = match view(settings.jail, &login) {
+        Ok(view) => view,
+        Err(error) => return fail(&error.to_string()),
+    };
     let launch = Launch {
         command: settings
             .command
@@ -88,13 +92,15 @@ fn run(settings: Settings, login: Login) -> u8 {
     if let Some(mask) = settings.umask {
         umask(Mode::from_bits_truncate(mask));
     }
-    let view = View::host();
     if let Some(path) = settings.start_directory {
-        if let Err(errno) = view.start_at(&path) {
+        if let Err(error) = view.start_at(&path) {
             let path = path.into_os_string().into_vec();
             log::emit(Level::Error, || Event::StartDirectory {
                 path,
-                cause: cause(errno),
+                cause: match error {
+                    fs::Error::Kernel(errno) => cause(errno),
+                    error => error.to_string(),
+                },
             });
         }
     }
@@ -131,6 +137,20 @@ fn run(settings: Settings, login: Login) -> u8 {
         signals::die_by(signal);
     }
     status
+}
+
+/// The tree that the client will see.
+fn view(jail: Option<Jail>, login: &Login) -> Result<View, SetUp> {
+    match jail {
+        None => Ok(View::host()),
+        Some(jail) => View::locked(
+            &jail.root,
+            jail.read_only,
+            &jail.binds,
+            &login.home,
+            jail.protect,
+        ),
+    }
 }
 
 /// How long the first request may take, and the line for a client that means something else.

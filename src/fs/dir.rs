@@ -5,11 +5,12 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
-use nix::sys::stat::fstatat;
+use nix::sys::stat::{fstat, fstatat};
 use rustix::fs::RawDir;
 
 use super::Result;
 use super::ops::FileStat;
+use super::view::Tree;
 
 /// An open directory and how far it was listed.
 #[derive(Debug)]
@@ -19,6 +20,18 @@ pub struct Dir {
     pending: Vec<u8>,
     taken: usize,
     ended: bool,
+    jailed: Option<Jailed>,
+}
+
+/// What the view shows where the disk has something else.
+#[derive(Debug)]
+struct Jailed {
+    /// The attributes of the directory above: never those of one that lies outside.
+    above: FileStat,
+    /// What is bound here; listed in place of what stands there on the disk.
+    bound: Vec<(Vec<u8>, OwnedFd)>,
+    /// How many of these were listed.
+    listed: usize,
 }
 
 /// What the receiver of an entry says.
@@ -37,7 +50,27 @@ impl Dir {
             pending: Vec::new(),
             taken: 0,
             ended: false,
+            jailed: None,
         }
+    }
+
+    /// A directory of a jail, with the directory above it and what is bound in it.
+    pub(super) fn in_jail(fd: OwnedFd, above: FileStat, bound: &[(&[u8], &Tree)]) -> Result<Self> {
+        let mut held = Vec::new();
+        for (name, tree) in bound {
+            held.push((
+                name.to_vec(),
+                tree.fd.try_clone().map_err(|_| Errno::EMFILE)?,
+            ));
+        }
+        Ok(Self {
+            jailed: Some(Jailed {
+                above,
+                bound: held,
+                listed: 0,
+            }),
+            ..Self::new(fd)
+        })
     }
 
     /// Gives entry after entry to `take`, with its attributes (of a link, the link's), until it is full or the directory ends.
@@ -52,7 +85,7 @@ impl Dir {
         let pending = self.pending.get(self.taken..).unwrap_or_default();
         for name in pending.split_inclusive(|byte| *byte == 0) {
             let (_, bare) = name.split_last().unwrap_or((&0, &[]));
-            if give(&self.fd, bare, &mut take) == Listed::Full {
+            if give(&self.fd, self.jailed.as_ref(), bare, &mut take) == Listed::Full {
                 return Ok(());
             }
             self.taken += name.len();
@@ -61,6 +94,7 @@ impl Dir {
         self.pending = Vec::new();
         self.taken = 0;
         if self.ended {
+            self.list_bound(&mut take);
             return Ok(());
         }
         let mut buffer = [const { MaybeUninit::uninit() }; BUFFER];
@@ -73,7 +107,9 @@ impl Dir {
             match entries.next() {
                 Some(Ok(entry)) => {
                     let name = entry.file_name();
-                    full = full || give(&self.fd, name.to_bytes(), &mut take) == Listed::Full;
+                    full = full
+                        || give(&self.fd, self.jailed.as_ref(), name.to_bytes(), &mut take)
+                            == Listed::Full;
                     if full {
                         self.pending.extend_from_slice(name.to_bytes_with_nul());
                     }
@@ -81,15 +117,46 @@ impl Dir {
                 // A directory that was removed meanwhile has no more entries, as readdir(3) has it.
                 Some(Err(rustix::io::Errno::NOENT)) | None => {
                     self.ended = true;
+                    if !full {
+                        self.list_bound(&mut take);
+                    }
                     return Ok(());
                 }
                 Some(Err(errno)) => return Err(Errno::from_raw(errno.raw_os_error())),
             }
         }
     }
+
+    /// The names that are bound here come last.
+    fn list_bound(&mut self, take: &mut impl FnMut(&[u8], &FileStat) -> Listed) {
+        let Some(jailed) = &mut self.jailed else {
+            return;
+        };
+        for (name, fd) in jailed.bound.iter().skip(jailed.listed) {
+            if let Ok(stat) = fstat(fd) {
+                if take(name, &stat) == Listed::Full {
+                    return;
+                }
+            }
+            jailed.listed += 1;
+        }
+    }
 }
 
-fn give(dir: &OwnedFd, name: &[u8], take: &mut impl FnMut(&[u8], &FileStat) -> Listed) -> Listed {
+fn give(
+    dir: &OwnedFd,
+    jailed: Option<&Jailed>,
+    name: &[u8],
+    take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
+) -> Listed {
+    if let Some(jailed) = jailed {
+        if name == b".." {
+            return take(name, &jailed.above);
+        }
+        if jailed.bound.iter().any(|(bound, _)| bound == name) {
+            return Listed::Taken;
+        }
+    }
     match fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) => take(name, &stat),
         Err(_) => Listed::Taken,

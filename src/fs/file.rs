@@ -10,7 +10,7 @@ use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
 use super::ops::{self, FileStat};
-use super::{Result, again};
+use super::{Answer, Error, Result, again};
 
 /// An open file.
 #[derive(Debug)]
@@ -18,6 +18,14 @@ pub struct File {
     fd: OwnedFd,
     /// `O_APPEND`: the kernel writes at the end, wherever it is told to.
     append: bool,
+    guard: Guard,
+}
+
+/// What may not be done by a descriptor, whatever its mode: in a jail, files of a read-only bind and protected ones keep their attributes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Guard {
+    pub(super) read_only: bool,
+    pub(super) protected: bool,
 }
 
 /// Where a piece of a copy ended.
@@ -39,8 +47,18 @@ pub struct CopyError {
 }
 
 impl File {
-    pub(super) fn new(fd: OwnedFd, append: bool) -> Self {
-        Self { fd, append }
+    pub(super) fn new(fd: OwnedFd, append: bool, guard: Guard) -> Self {
+        Self { fd, append, guard }
+    }
+
+    fn changeable(&self) -> Answer<()> {
+        if self.guard.read_only {
+            return Err(Errno::EROFS.into());
+        }
+        if self.guard.protected {
+            return Err(Error::Protected);
+        }
+        Ok(())
     }
 
     /// Whether writes go to the end of the file.
@@ -123,45 +141,57 @@ impl File {
         ops::fstat(&self.fd)
     }
 
-    /// Figures of the file system on which it lies.
+    /// Figures of the file system on which it lies, and whether the view makes it read-only.
     ///
     /// # Errors
     /// As fstatvfs(3).
-    pub fn statvfs(&self) -> Result<Statvfs> {
-        again(|| fstatvfs(&self.fd))
+    pub fn statvfs(&self) -> Result<(Statvfs, bool)> {
+        Ok((again(|| fstatvfs(&self.fd))?, self.guard.read_only))
     }
 
     /// Sets its size, in bytes.
     ///
     /// # Errors
     /// As ftruncate(2).
-    pub fn truncate(&self, size: u64) -> Result<()> {
+    pub fn truncate(&self, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        again(|| ftruncate(&self.fd, size))
+        // A descriptor for reading is no good for this anyway.
+        Ok(again(|| ftruncate(&self.fd, size))?)
     }
 
     /// Sets its permissions: the lower twelve bits of `mode`.
     ///
     /// # Errors
     /// As fchmod(2).
-    pub fn chmod(&self, mode: u32) -> Result<()> {
-        fchmod(&self.fd, Mode::from_bits_truncate(mode))
+    pub fn chmod(&self, mode: u32) -> Answer<()> {
+        self.changeable()?;
+        Ok(fchmod(&self.fd, Mode::from_bits_truncate(mode))?)
     }
 
     /// Sets access and modification time, in seconds since the Epoch.
     ///
     /// # Errors
     /// As futimens(3).
-    pub fn utimes(&self, atime: u32, mtime: u32) -> Result<()> {
-        futimens(&self.fd, &ops::seconds(atime), &ops::seconds(mtime))
+    pub fn utimes(&self, atime: u32, mtime: u32) -> Answer<()> {
+        self.changeable()?;
+        Ok(futimens(
+            &self.fd,
+            &ops::seconds(atime),
+            &ops::seconds(mtime),
+        )?)
     }
 
     /// Sets owner and group.
     ///
     /// # Errors
     /// As fchown(2).
-    pub fn chown(&self, uid: u32, gid: u32) -> Result<()> {
-        fchown(&self.fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+    pub fn chown(&self, uid: u32, gid: u32) -> Answer<()> {
+        self.changeable()?;
+        Ok(fchown(
+            &self.fd,
+            Some(Uid::from_raw(uid)),
+            Some(Gid::from_raw(gid)),
+        )?)
     }
 
     /// Waits until what was written is on the disk.

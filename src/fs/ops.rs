@@ -1,19 +1,22 @@
 //! What is done by (directory descriptor, name): one function a request, each the system call that its doc names.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmodat, fstatat, mkdirat, umask, utimensat,
+    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, mkdirat, umask, utimensat,
 };
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
 
-use super::{Dir, File, Result, View, again};
+use super::file::Guard;
+use super::place::{Id, Last, Place, flags, kind};
+use super::resolve::{Aim, Intent, is_directory};
+use super::{Answer, Dir, Error, File, Result, View, again};
 
 /// What the kernel tells of a file.
 pub type FileStat = nix::sys::stat::FileStat;
@@ -39,296 +42,437 @@ pub struct OpenHow {
 }
 
 impl View {
-    /// Opens a file; a FIFO or a device without a peer never blocks.
+    /// Opens a file; a FIFO or a device without a peer never blocks, and in a jail neither is opened at all.
     ///
     /// # Errors
-    /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket.
-    pub fn open(&self, path: &Path, how: OpenHow) -> Result<File> {
-        let (parent, name) = self.parent(path)?;
-        let flags = how.flags | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-        let mode = Mode::from_bits_truncate(how.mode);
+    /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; in a jail `EOPNOTSUPP` for all that is neither file nor directory.
+    pub fn open(&self, path: &Path, how: OpenHow) -> Answer<File> {
+        let creates = how.flags.contains(OFlag::O_CREAT);
+        let aim = if creates && how.flags.contains(OFlag::O_EXCL) {
+            Aim::Link
+        } else {
+            Aim::Target
+        };
+        let writes =
+            how.flags & OFlag::O_ACCMODE != OFlag::O_RDONLY || how.flags.contains(OFlag::O_TRUNC);
+        let intent = if writes || creates || self.watches_reads() {
+            Intent::Change
+        } else {
+            Intent::Look
+        };
+        self.act(path, aim, intent, |place| {
+            let mut flags = how.flags | OFlag::O_NOCTTY;
+            if place.slash {
+                if creates {
+                    return Err(Errno::EISDIR.into());
+                }
+                flags |= OFlag::O_DIRECTORY;
+            }
+            if place.jailed.is_some() {
+                let there = match place.stat(if aim == Aim::Link {
+                    Follow::No
+                } else {
+                    Follow::Yes
+                }) {
+                    Ok(stat) if aim == Aim::Target => is_plain(&stat).map(|()| true)?,
+                    Ok(_) => true,
+                    Err(Error::Kernel(Errno::ENOENT)) if creates => false,
+                    Err(error) => return Err(error),
+                };
+                if writes || !there {
+                    place.writable()?;
+                }
+            }
+            // One session is one process, and nothing else creates files while this call runs.
+            let mask = how.exact.then(|| umask(Mode::empty()));
+            let opened = open(place, flags, Mode::from_bits_truncate(how.mode));
+            if let Some(mask) = mask {
+                umask(mask);
+            }
+            let opened = opened?;
+            let guard = self.guard(place, &opened)?;
+            Ok(File::new(
+                opened,
+                how.flags.contains(OFlag::O_APPEND),
+                guard,
+            ))
+        })
+    }
 
-        // One session is one process, and nothing else creates files while this call runs.
-        let mask = how.exact.then(|| umask(Mode::empty()));
-        let opened = At(parent, name).open(flags, mode);
-        if let Some(mask) = mask {
-            umask(mask);
-        }
-        Ok(File::new(opened?, how.flags.contains(OFlag::O_APPEND)))
+    /// What may not be done by the descriptor of a file that stands in `place`.
+    fn guard(&self, place: &Place<'_>, file: &OwnedFd) -> Answer<Guard> {
+        let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
+            return Ok(Guard::default());
+        };
+        let stat = fstat(file)?;
+        is_plain(&stat)?;
+        let known = jail.protect.as_ref();
+        Ok(Guard {
+            read_only: jailed.read_only,
+            protected: jailed.protected
+                || known.is_some_and(|known| known.is_object(Id::of(&stat))),
+        })
     }
 
     /// Opens a directory for listing.
     ///
     /// # Errors
     /// As openat(2); `ENOTDIR`.
-    pub fn opendir(&self, path: &Path) -> Result<Dir> {
-        let (parent, name) = self.parent(path)?;
-        // O_NONBLOCK as opendir(3) has it: what is no directory must not block before the kernel sees that.
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        Ok(Dir::new(again(|| {
-            openat(parent, name, flags, Mode::empty())
-        })?))
+    pub fn opendir(&self, path: &Path) -> Answer<Dir> {
+        self.act(path, Aim::Target, Intent::Look, |place| {
+            // O_NONBLOCK as opendir(3) has it: what is no directory must not block before the kernel sees that.
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
+            let fd = place.open(flags, Mode::empty())?;
+            let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
+                return Ok(Dir::new(fd));
+            };
+            let above = match jailed.above {
+                Some(above) => above,
+                None => fstat(&place.dir())?,
+            };
+            let bound = if jail.has_binds() {
+                jail.bound_in(jailed.tree, Id::of_fd(&fd)?)
+            } else {
+                Vec::new()
+            };
+            Ok(Dir::in_jail(fd, above, &bound)?)
+        })
     }
 
     /// The attributes of what `path` names.
     ///
+    /// System calls: in the host's tree one newfstatat(2). In a jail openat2(2), newfstatat(2) and close(2), or the latter alone where the path
+    /// is one name.
+    ///
     /// # Errors
     /// As fstatat(2).
-    pub fn stat(&self, path: &Path, follow: Follow) -> Result<FileStat> {
-        let (parent, name) = self.parent(path)?;
-        fstatat(parent, name, at_flags(follow))
+    pub fn stat(&self, path: &Path, follow: Follow) -> Answer<FileStat> {
+        self.act(path, aim(follow), Intent::Look, |place| place.stat(follow))
     }
 
     /// Sets the size, in bytes. Only a regular file is ever opened for it: opening a device may act.
     ///
     /// # Errors
     /// As truncate(2): `EISDIR`, `EINVAL` for what is no regular file.
-    pub fn truncate(&self, path: &Path, size: u64) -> Result<()> {
+    pub fn truncate(&self, path: &Path, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        let (parent, name) = self.parent(path)?;
-        match kind(&fstatat(parent, name, AtFlags::empty())?) {
-            SFlag::S_IFREG => {}
-            SFlag::S_IFDIR => return Err(Errno::EISDIR),
-            _ => return Err(Errno::EINVAL),
-        }
-        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-        let file = At(parent, name).open(flags, Mode::empty())?;
-        again(|| ftruncate(&file, size))
+        self.act(path, Aim::Target, Intent::Change, |place| {
+            match kind(&place.stat(Follow::Yes)?) {
+                SFlag::S_IFREG => {}
+                SFlag::S_IFDIR => return Err(Errno::EISDIR.into()),
+                _ => return Err(Errno::EINVAL.into()),
+            }
+            place.writable()?;
+            let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
+            Ok(again(|| ftruncate(&file, size))?)
+        })
     }
 
     /// Sets the permissions: the lower twelve bits of `mode`.
     ///
     /// # Errors
     /// As fchmodat(2); `EOPNOTSUPP` for a symbolic link itself.
-    pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        let flag = match follow {
-            Follow::Yes => FchmodatFlags::FollowSymlink,
-            Follow::No => FchmodatFlags::NoFollowSymlink,
-        };
-        fchmodat(parent, name, Mode::from_bits_truncate(mode), flag)
+    pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
+        let mode = Mode::from_bits_truncate(mode);
+        self.act(path, aim(follow), Intent::Change, |place| {
+            changeable(place)?;
+            let flag = match place.follow(follow) {
+                Follow::Yes => FchmodatFlags::FollowSymlink,
+                Follow::No => FchmodatFlags::NoFollowSymlink,
+            };
+            match fchmodat(place.dir(), &*place.name, mode, flag) {
+                // A C library that needs /proc for this, and none is there.
+                Err(Errno::EOPNOTSUPP) if follow == Follow::Yes && place.jailed.is_some() => {
+                    is_plain(&place.stat(follow)?)?;
+                    Ok(fchmod(open(place, OFlag::O_RDONLY, Mode::empty())?, mode)?)
+                }
+                result => Ok(result?),
+            }
+        })
     }
 
     /// Sets access and modification time, in seconds since the Epoch.
     ///
     /// # Errors
     /// As utimensat(2).
-    pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        let flag = match follow {
-            Follow::Yes => UtimensatFlags::FollowSymlink,
-            Follow::No => UtimensatFlags::NoFollowSymlink,
-        };
-        utimensat(parent, name, &seconds(atime), &seconds(mtime), flag)
+    pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
+        self.act(path, aim(follow), Intent::Change, |place| {
+            changeable(place)?;
+            let flag = match place.follow(follow) {
+                Follow::Yes => UtimensatFlags::FollowSymlink,
+                Follow::No => UtimensatFlags::NoFollowSymlink,
+            };
+            let (atime, mtime) = (seconds(atime), seconds(mtime));
+            Ok(utimensat(place.dir(), &*place.name, &atime, &mtime, flag)?)
+        })
     }
 
     /// Sets owner and group.
     ///
     /// # Errors
     /// As fchownat(2).
-    pub fn chown(&self, path: &Path, uid: u32, gid: u32, follow: Follow) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
+    pub fn chown(&self, path: &Path, uid: u32, gid: u32, follow: Follow) -> Answer<()> {
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        fchownat(parent, name, Some(uid), Some(gid), at_flags(follow))
+        self.act(path, aim(follow), Intent::Change, |place| {
+            changeable(place)?;
+            let flags = flags(place.follow(follow));
+            Ok(fchownat(
+                place.dir(),
+                &*place.name,
+                Some(uid),
+                Some(gid),
+                flags,
+            )?)
+        })
     }
 
     /// Removes the file that `path` names; never a directory.
     ///
     /// # Errors
     /// As unlinkat(2).
-    pub fn unlink(&self, path: &Path) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        unlinkat(parent, name, UnlinkatFlags::NoRemoveDir)
+    pub fn unlink(&self, path: &Path) -> Answer<()> {
+        self.act(path, Aim::Entry, Intent::Change, |place| {
+            if place.last == Last::Itself {
+                return Err(Errno::EISDIR.into());
+            }
+            self.removable(place)?;
+            Ok(unlinkat(
+                place.dir(),
+                &*place.entry(),
+                UnlinkatFlags::NoRemoveDir,
+            )?)
+        })
     }
 
     /// Removes an empty directory.
     ///
     /// # Errors
     /// As unlinkat(2) with `AT_REMOVEDIR`.
-    pub fn rmdir(&self, path: &Path) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        unlinkat(parent, name, UnlinkatFlags::RemoveDir)
+    pub fn rmdir(&self, path: &Path) -> Answer<()> {
+        self.act(path, Aim::Entry, Intent::Change, |place| {
+            if place.last == Last::Itself {
+                return Err(match &*place.name {
+                    b"." => Errno::EINVAL,
+                    b".." => Errno::ENOTEMPTY,
+                    _ => Errno::EBUSY,
+                }
+                .into());
+            }
+            self.removable(place)?;
+            Ok(unlinkat(
+                place.dir(),
+                &*place.entry(),
+                UnlinkatFlags::RemoveDir,
+            )?)
+        })
     }
 
     /// Creates a directory with the lower twelve bits of `mode`, less the umask.
     ///
     /// # Errors
     /// As mkdirat(2).
-    pub fn mkdir(&self, path: &Path, mode: u32) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        mkdirat(parent, name, Mode::from_bits_truncate(mode))
+    pub fn mkdir(&self, path: &Path, mode: u32) -> Answer<()> {
+        self.act(path, Aim::Entry, Intent::Change, |place| {
+            free(place)?;
+            let mode = Mode::from_bits_truncate(mode);
+            Ok(mkdirat(place.dir(), &*place.entry(), mode)?)
+        })
     }
 
     /// Creates a symbolic link at `path` that holds `target`, any bytes.
     ///
     /// # Errors
     /// As symlinkat(2).
-    pub fn symlink(&self, target: &Path, path: &Path) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        symlinkat(target, parent, name)
+    pub fn symlink(&self, target: &Path, path: &Path) -> Answer<()> {
+        self.act(path, Aim::Entry, Intent::Change, |place| {
+            free(place)?;
+            self.not_config(place)?;
+            Ok(symlinkat(target, place.dir(), &*place.entry())?)
+        })
     }
 
     /// What a symbolic link holds.
     ///
     /// # Errors
     /// As readlinkat(2); `EINVAL` for what is no link.
-    pub fn readlink(&self, path: &Path) -> Result<OsString> {
-        let (parent, name) = self.parent(path)?;
-        if name.as_os_str().is_empty() {
+    pub fn readlink(&self, path: &Path) -> Answer<OsString> {
+        if path.as_os_str().is_empty() {
             // The kernel would ask the descriptor itself.
-            return Err(Errno::ENOENT);
+            return Err(Errno::ENOENT.into());
         }
-        readlinkat(parent, name)
+        self.act(path, Aim::Link, Intent::Look, |place| {
+            if place.slash && !is_directory(place)? {
+                return Err(Errno::ENOTDIR.into());
+            }
+            Ok(readlinkat(place.dir(), &*place.name)?)
+        })
     }
 
     /// A second name for a file; a symbolic link is linked itself, as link(2) does it.
     ///
     /// # Errors
     /// As linkat(2).
-    pub fn link(&self, oldpath: &Path, newpath: &Path) -> Result<()> {
-        let (old_parent, old) = self.parent(oldpath)?;
-        let (new_parent, new) = self.parent(newpath)?;
-        linkat(old_parent, old, new_parent, new, AtFlags::empty())
+    pub fn link(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
+        self.act_on_two((oldpath, Aim::Link), (newpath, Aim::Entry), |old, new| {
+            if old.slash && !is_directory(old)? {
+                return Err(Errno::ENOTDIR.into());
+            }
+            old.stat(Follow::No)?;
+            one_tree(old, new)?;
+            free(new)?;
+            old.writable()?;
+            let entry = new.entry();
+            Ok(linkat(
+                old.dir(),
+                &*old.name,
+                new.dir(),
+                &*entry,
+                AtFlags::empty(),
+            )?)
+        })
     }
 
-    /// Figures of the file system on which `path` lies; one that is mounted on demand gets mounted.
+    /// Figures of the file system on which `path` lies, and whether the view makes it read-only. One that is mounted on demand gets mounted.
     ///
     /// # Errors
     /// As statvfs(3).
-    pub fn statvfs(&self, path: &Path) -> Result<Statvfs> {
-        let (parent, name) = self.parent(path)?;
-        if parent.as_raw_fd() == AT_FDCWD.as_raw_fd() {
-            // No descriptor does this: O_PATH leaves an automount as it is, and any other open may lack permission.
-            return again(|| statvfs(name));
-        }
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        fstatvfs(&openat(parent, name, flags, Mode::empty())?)
-    }
-
-    /// Renames, replacing what stands at `newpath`, as rename(2).
-    ///
-    /// # Errors
-    /// As renameat(2).
-    pub fn replace(&self, oldpath: &Path, newpath: &Path) -> Result<()> {
-        let (old_parent, old) = self.parent(oldpath)?;
-        let (new_parent, new) = self.parent(newpath)?;
-        renameat(old_parent, old, new_parent, new)
-    }
-
-    /// Renames to a name that is free, whatever other processes do meanwhile. A symbolic link to nothing does not count as a taken name.
-    ///
-    /// # Errors
-    /// As renameat2(2) with `RENAME_NOREPLACE`; `EEXIST` where something stands at `newpath`.
-    pub fn rename(&self, oldpath: &Path, newpath: &Path) -> Result<()> {
-        let (old_parent, old) = self.parent(oldpath)?;
-        let (new_parent, new) = self.parent(newpath)?;
-        let from = At(old_parent, old);
-        let to = At(new_parent, new);
-        match renameat2(
-            old_parent,
-            old,
-            new_parent,
-            new,
-            RenameFlags::RENAME_NOREPLACE,
-        ) {
-            Err(Errno::EEXIST) => match to.dangling() {
-                Some(link) => from.replace_dangling(&to, &link),
-                None => Err(Errno::EEXIST),
-            },
-            // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
-            Err(Errno::EINVAL | Errno::ENOSYS) => from.rename_without_flags(&to),
-            result => result,
-        }
-    }
-}
-
-/// A name in a directory.
-struct At<'a>(BorrowedFd<'a>, &'a Path);
-
-impl At<'_> {
-    /// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
-    fn open(&self, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
-        match again(|| openat(self.0, self.1, flags | OFlag::O_NONBLOCK, mode)) {
-            Err(Errno::EWOULDBLOCK) if self.is_regular() => {
-                again(|| openat(self.0, self.1, flags, mode))
-            }
-            result => result,
-        }
-    }
-
-    fn is_regular(&self) -> bool {
-        fstatat(self.0, self.1, AtFlags::empty()).is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
-    }
-
-    fn lstat(&self) -> Result<FileStat> {
-        fstatat(self.0, self.1, AtFlags::AT_SYMLINK_NOFOLLOW)
-    }
-
-    /// The symbolic link to nothing that stands here, if one does.
-    fn dangling(&self) -> Option<FileStat> {
-        let link = self.lstat().ok()?;
-        let dangles = kind(&link) == SFlag::S_IFLNK
-            && fstatat(self.0, self.1, AtFlags::empty()) == Err(Errno::ENOENT);
-        dangles.then_some(link)
-    }
-
-    /// Takes the place of `link` by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.
-    fn replace_dangling(&self, to: &At<'_>, link: &FileStat) -> Result<()> {
-        let is_link = |stat: FileStat| (stat.st_dev, stat.st_ino) == (link.st_dev, link.st_ino);
-        if is_link(self.lstat()?) {
-            // One link by both names: as rename(2), nothing to do.
-            return Ok(());
-        }
-        let exchange = || renameat2(self.0, self.1, to.0, to.1, RenameFlags::RENAME_EXCHANGE);
-        exchange().map_err(|_| Errno::EEXIST)?;
-        if self.lstat().is_ok_and(is_link) {
-            return unlinkat(self.0, self.1, UnlinkatFlags::NoRemoveDir);
-        }
-        exchange()?;
-        Err(Errno::EEXIST)
-    }
-
-    /// For file systems that cannot refuse to replace: a file gets its new name by link(2), which never replaces.
-    fn rename_without_flags(&self, to: &At<'_>) -> Result<()> {
-        if kind(&self.lstat()?) == SFlag::S_IFDIR {
-            // Directories have no links. All that a rename of one can replace is an empty directory.
-            return match to.lstat() {
-                Ok(_) => Err(Errno::EEXIST),
-                Err(Errno::ENOENT) => renameat(self.0, self.1, to.0, to.1),
-                Err(errno) => Err(errno),
+    pub fn statvfs(&self, path: &Path) -> Answer<(Statvfs, bool)> {
+        self.act(path, Aim::Target, Intent::Look, |place| {
+            let Some(jailed) = &place.jailed else {
+                // No descriptor does this: O_PATH leaves an automount as it is, and any other open may lack permission.
+                return Ok((again(|| statvfs(&*place.name))?, false));
             };
-        }
-        match linkat(self.0, self.1, to.0, to.1, AtFlags::empty()) {
-            Ok(()) => unlinkat(self.0, self.1, UnlinkatFlags::NoRemoveDir).inspect_err(|_| {
-                let _ = unlinkat(to.0, to.1, UnlinkatFlags::NoRemoveDir);
-            }),
-            // No hard links here either: the name is reserved by an empty file, which the rename replaces.
-            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
-                let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-                drop(openat(to.0, to.1, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
-                renameat(self.0, self.1, to.0, to.1).inspect_err(|_| {
-                    let _ = unlinkat(to.0, to.1, UnlinkatFlags::NoRemoveDir);
-                })
+            let stat = place.stat(Follow::Yes)?;
+            let flags = match kind(&stat) {
+                // O_DIRECTORY mounts on demand.
+                SFlag::S_IFDIR => OFlag::O_PATH | OFlag::O_DIRECTORY,
+                _ => OFlag::O_PATH,
+            };
+            let fd = place.open(flags, Mode::empty())?;
+            if kind(&fstat(&fd)?) == SFlag::S_IFLNK {
+                return Err(Error::Link);
             }
-            Err(errno) => Err(errno),
+            Ok((again(|| fstatvfs(&fd))?, jailed.read_only))
+        })
+    }
+
+    /// Whether a file's way must be looked at even where it is only read, since its handle may be used to change attributes.
+    fn watches_reads(&self) -> bool {
+        let jail = self.jail();
+        let protect = jail.and_then(|jail| jail.protect.as_ref());
+        protect.is_some_and(|protect| protect.visible)
+    }
+
+    /// Whether what stands in `place` may go away.
+    ///
+    /// # Errors
+    /// `EBUSY` for a bind point, `ENOTEMPTY` for a directory that holds one, and those of [`Place::writable`].
+    pub(super) fn removable(&self, place: &Place<'_>) -> Answer<()> {
+        let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
+            return Ok(());
+        };
+        if jailed.bound {
+            return Err(Errno::EBUSY.into());
         }
+        place.writable()?;
+        if let Some(id) = self.existing(place) {
+            if !jail.bound_in(jailed.tree, id).is_empty() {
+                return Err(Errno::ENOTEMPTY.into());
+            }
+            if jail.protect.as_ref().is_some_and(|known| known.is_way(id)) {
+                return Err(Error::Protected);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which object stands in `place`, where that can matter.
+    fn existing(&self, place: &Place<'_>) -> Option<Id> {
+        let jail = self.jail()?;
+        let asked = jail.has_binds() || jail.protect.is_some();
+        asked
+            .then(|| place.lstat().ok())
+            .flatten()
+            .map(|stat| Id::of(&stat))
+    }
+
+    /// Refuses to put a ready-made directory, or a link to one, where `.config` stands.
+    pub(super) fn not_config(&self, place: &Place<'_>) -> Answer<()> {
+        let Some(protect) = self.jail().and_then(|jail| jail.protect.as_ref()) else {
+            return Ok(());
+        };
+        if protect.visible && protect.is_config(Id::of_fd(place.dir())?, &place.name) {
+            return Err(Error::Protected);
+        }
+        Ok(())
     }
 }
 
-/// The file type bits of a mode.
-pub(super) fn kind(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+/// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
+fn open(place: &Place<'_>, flags: OFlag, mode: Mode) -> Answer<OwnedFd> {
+    match place.open(flags | OFlag::O_NONBLOCK, mode) {
+        Err(Error::Kernel(Errno::EWOULDBLOCK)) if is_regular(place) => place.open(flags, mode),
+        result => result,
+    }
+}
+
+fn is_regular(place: &Place<'_>) -> bool {
+    place
+        .stat(Follow::Yes)
+        .is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
+}
+
+/// In a jail only files and directories are opened: a device or a FIFO is a way out to whatever serves it.
+fn is_plain(stat: &FileStat) -> Result<()> {
+    match kind(stat) {
+        SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
+        _ => Err(Errno::EOPNOTSUPP),
+    }
+}
+
+/// Whether the attributes of what stands in `place` may be changed.
+fn changeable(place: &Place<'_>) -> Answer<()> {
+    if place.jailed.is_some() {
+        if place.slash && !is_directory(place)? {
+            return Err(Errno::ENOTDIR.into());
+        }
+        // What is not there is not read-only either.
+        place.stat(Follow::No)?;
+    }
+    place.writable()
+}
+
+/// Whether a new name may be made in `place`.
+fn free(place: &Place<'_>) -> Answer<()> {
+    let bound = place.jailed.as_ref().is_some_and(|jailed| jailed.bound);
+    if bound || place.last == Last::Itself {
+        return Err(Errno::EEXIST.into());
+    }
+    match place.writable() {
+        Err(Error::Kernel(Errno::EROFS)) if place.lstat().is_ok() => Err(Errno::EEXIST.into()),
+        result => result,
+    }
+}
+
+/// Whether both lie in one tree: binds are file systems of their own.
+pub(super) fn one_tree(one: &Place<'_>, two: &Place<'_>) -> Result<()> {
+    let tree = |place: &Place<'_>| place.jailed.as_ref().map(|jailed| jailed.tree);
+    if tree(one) == tree(two) {
+        Ok(())
+    } else {
+        Err(Errno::EXDEV)
+    }
+}
+
+fn aim(follow: Follow) -> Aim {
+    match follow {
+        Follow::Yes => Aim::Target,
+        Follow::No => Aim::Link,
+    }
 }
 
 pub(super) fn seconds(time: u32) -> TimeSpec {
     TimeSpec::new(i64::from(time), 0)
-}
-
-fn at_flags(follow: Follow) -> AtFlags {
-    match follow {
-        Follow::Yes => AtFlags::empty(),
-        Follow::No => AtFlags::AT_SYMLINK_NOFOLLOW,
-    }
 }
 
 /// The attributes of the object behind a descriptor.

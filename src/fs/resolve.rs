@@ -1,145 +1,433 @@
-//! A client's path becomes its canonical form: here, and nowhere else.
+//! A client's path becomes a directory descriptor and a name: here, and nowhere else.
+//!
+//! The walk opens one component after the other from the descriptor of the one before, never follows a link by the kernel, and
+//! keeps what it came through on a stack, so that `..` leads back there and nowhere else. Whatever other processes rename meanwhile,
+//! it never leaves the trees of the view. Where a path has neither `..` nor a link, one openat2(2) gives the same answer.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::readlink;
-use nix::sys::stat::{SFlag, lstat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::{Result, View};
+use super::place::{Dirfd, Id, Jailed, Last, Place, kind};
+use super::protect::Protect;
+use super::view::{Jail, View};
+use super::{Answer, Error, Result};
+
+/// What a request wants of the end of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// The name itself, to be made, removed or renamed: no link is followed, `.` and `..` are no names.
+    Entry,
+    /// What the name leads to.
+    Target,
+    /// What the name leads to, but a link at the end.
+    Link,
+}
+
+/// Whether something will be changed; then the way there is looked at as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent {
+    Look,
+    Change,
+}
 
 impl View {
-    /// The absolute path, free of `.`, `..` and symbolic links, of what `path` names. The last component need not exist.
-    ///
-    /// The walk is physical: `..` after what is no directory fails, and so does a trailing slash.
+    /// Does `act` where `path` leads. In a jail it is resolved again when a link appears meanwhile.
     ///
     /// # Errors
-    /// As lstat(2) and readlink(2). `ENOTDIR`; `ELOOP` past 40 links; `ENAMETOOLONG` past `PATH_MAX`.
-    pub fn canonical(&self, path: &Path) -> Result<PathBuf> {
-        let path = path.as_os_str().as_bytes();
-        if path.len() >= PATH_MAX {
-            return Err(Errno::ENAMETOOLONG);
-        }
-        let mut walk = if path.starts_with(b"/") {
-            Walk::from(Vec::new())
-        } else {
-            Walk::from(self.start()?.into_os_string().into_vec())
+    /// Those of path_resolution(7), `ELOOP` at a magic link, and those of `act`. `EAGAIN` when racing renames outlast the retries.
+    pub(super) fn act<T>(
+        &self,
+        path: &Path,
+        aim: Aim,
+        intent: Intent,
+        mut act: impl FnMut(&Place<'_>) -> Answer<T>,
+    ) -> Answer<T> {
+        let Some(jail) = self.jail() else {
+            return act(&Place::host(path));
         };
-        walk.follow(path)?;
-        Ok(PathBuf::from(OsString::from_vec(walk.into_path())))
-    }
-}
-
-/// A place in the tree and what is still to be walked from there.
-struct Walk {
-    /// Absolute and canonical; empty for `/`.
-    place: Vec<u8>,
-    /// What `place` is, as far as the walk knows.
-    kind: Kind,
-    links: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Directory,
-    Other,
-    Missing,
-}
-
-impl Walk {
-    fn from(mut place: Vec<u8>) -> Self {
-        if place == b"/" {
-            place.clear();
-        }
-        Self {
-            place,
-            kind: Kind::Directory,
-            links: 0,
-        }
-    }
-
-    fn follow(&mut self, path: &[u8]) -> Result<()> {
-        // The components still to be walked, the next one last; a link's are put on top of them.
-        let mut rest: Vec<Vec<u8>> = components(path).collect();
-        while let Some(name) = rest.pop() {
-            match self.kind {
-                Kind::Directory => {}
-                Kind::Other => return Err(Errno::ENOTDIR),
-                Kind::Missing => return Err(Errno::ENOENT),
+        if let Some(place) = jail.direct(path, intent)? {
+            match act(&place) {
+                Err(Error::Link) => {}
+                result => return result,
             }
+        }
+        for _ in 0..RETRIES {
+            match act(&jail.resolve(path, aim, intent)?) {
+                Err(Error::Link) => {}
+                result => return result,
+            }
+        }
+        Err(Errno::EAGAIN.into())
+    }
+
+    /// The same with two paths, both of which will be changed.
+    pub(super) fn act_on_two<T>(
+        &self,
+        (one, one_aim): (&Path, Aim),
+        (two, two_aim): (&Path, Aim),
+        mut act: impl FnMut(&Place<'_>, &Place<'_>) -> Answer<T>,
+    ) -> Answer<T> {
+        self.act(one, one_aim, Intent::Change, |one| {
+            self.act(two, two_aim, Intent::Change, |two| act(one, two))
+        })
+    }
+}
+
+impl Jail {
+    /// The place of any path, step by step.
+    pub(super) fn resolve<'v>(
+        &'v self,
+        path: &Path,
+        aim: Aim,
+        intent: Intent,
+    ) -> Answer<Place<'v>> {
+        let path = path.as_os_str().as_bytes();
+        if path.is_empty() {
+            return Err(Errno::ENOENT.into());
+        }
+        if path.len() >= PATH_MAX {
+            return Err(Errno::ENAMETOOLONG.into());
+        }
+        let watch = self.protect.as_ref().filter(|_| intent == Intent::Change);
+        if let Some(protect) = watch {
+            protect.refresh();
+        }
+        let mut walk = Walk {
+            jail: self,
+            steps: if path.starts_with(b"/") {
+                vec![Step::root(self)]
+            } else {
+                self.start.iter().map(|start| start.step(self)).collect()
+            },
+            rest: Vec::new(),
+            directory: false,
+            links: 0,
+            watch,
+            protected: false,
+            through_link: false,
+        };
+        walk.protected = walk.is_inside_protected();
+        walk.push_path(path);
+        walk.run(aim)
+    }
+}
+
+/// A directory on the way.
+#[derive(Debug)]
+pub(super) struct Step<'v> {
+    /// None where too many were open: it is opened again by its name when `..` leads back to it.
+    pub(super) fd: Option<Dirfd<'v>>,
+    pub(super) tree: usize,
+    /// Its name in the step before; empty for the root.
+    pub(super) name: Vec<u8>,
+    /// Whether it is protected, or lies in what is.
+    pub(super) protected: bool,
+}
+
+impl<'v> Step<'v> {
+    pub(super) fn root(jail: &'v Jail) -> Self {
+        Self::into_tree(jail, 0, Vec::new())
+    }
+
+    /// Into the tree bound at `name`.
+    pub(super) fn into_tree(jail: &'v Jail, tree: usize, name: Vec<u8>) -> Self {
+        Self {
+            fd: jail.tree_fd(tree).map(Dirfd::Held),
+            tree,
+            name,
+            protected: jail.is_protected(tree),
+        }
+    }
+}
+
+/// How far a step went.
+enum Went {
+    /// On; there is more to walk, or the path ends in the directory where the walk is.
+    On,
+    /// The name is the end, and whether a tree is bound there.
+    ToTheEnd { bound: bool },
+}
+
+/// The path in the view of the last of some steps; empty for the root.
+pub(super) fn join(steps: &[Step<'_>]) -> Vec<u8> {
+    let mut path = Vec::new();
+    for step in steps.iter().skip(1) {
+        path.push(b'/');
+        path.extend_from_slice(&step.name);
+    }
+    path
+}
+
+struct Walk<'v> {
+    jail: &'v Jail,
+    /// From the root to where the walk is; never empty.
+    steps: Vec<Step<'v>>,
+    /// The components still to be walked, the next one last; a link's are put on top of them.
+    rest: Vec<Vec<u8>>,
+    /// Whether what the path ends on must be a directory.
+    directory: bool,
+    links: usize,
+    watch: Option<&'v Protect>,
+    /// Whether the place that the walk looks at is protected.
+    protected: bool,
+    /// Whether the walk came along a link that is; what it leads to is, too.
+    through_link: bool,
+}
+
+impl<'v> Walk<'v> {
+    fn run(mut self, aim: Aim) -> Answer<Place<'v>> {
+        while let Some(name) = self.rest.pop() {
+            let end = self.rest.is_empty();
             match name.as_slice() {
-                b"" | b"." => {}
+                b"." | b".." if end && aim == Aim::Entry => {
+                    return self.end(&name, Last::Itself, false);
+                }
+                b"." => {}
                 b".." => {
-                    let parent = self
-                        .place
-                        .iter()
-                        .rposition(|byte| *byte == b'/')
-                        .unwrap_or(0);
-                    self.place.truncate(parent);
-                }
-                _ => {
-                    if let Some(target) = self.enter(&name)? {
-                        if target.starts_with(b"/") {
-                            self.place.clear();
-                        }
-                        rest.extend(components(&target));
+                    if self.steps.len() > 1 {
+                        self.steps.pop();
+                        self.reopen()?;
                     }
+                    self.protected = self.is_inside_protected();
                 }
+                _ => match self.step(&name, end, aim)? {
+                    Went::On => {}
+                    Went::ToTheEnd { bound } => return self.end(&name, Last::Name, bound),
+                },
+            }
+        }
+        let name = if aim == Aim::Entry { "/" } else { "." };
+        self.end(name.as_bytes(), Last::Itself, false)
+    }
+
+    /// Goes on to `name`: into a directory or along a link; or says that it is the end.
+    fn step(&mut self, name: &[u8], end: bool, aim: Aim) -> Answer<Went> {
+        let bound = self.jail.bound_at(self.tree(), self.here()?, name)?;
+        if self.watch.is_some() && !self.protected {
+            self.protected = self.holds(name)?;
+        }
+        if end && aim == Aim::Entry {
+            let bound = bound.is_some();
+            return Ok(Went::ToTheEnd { bound });
+        }
+        if let Some(tree) = bound {
+            // What stands beneath the bind is covered, protected or not.
+            let step = Step::into_tree(self.jail, tree, name.to_vec());
+            self.steps.push(step);
+            self.protected = self.is_inside_protected();
+            return Ok(Went::On);
+        }
+        if end && aim == Aim::Link && !self.directory {
+            return Ok(Went::ToTheEnd { bound: false });
+        }
+        if !end {
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            match openat(self.here()?, name, flags, Mode::empty()) {
+                Ok(fd) => {
+                    self.push(Dirfd::Opened(fd), name);
+                    return Ok(Went::On);
+                }
+                // Or a link.
+                Err(Errno::ENOTDIR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        match readlinkat(self.here()?, name) {
+            Ok(target) => {
+                self.follow(name, &target.into_vec())?;
+                Ok(Went::On)
+            }
+            Err(Errno::EINVAL) if !end => Err(Errno::ENOTDIR.into()),
+            // No link, or nothing at all.
+            Err(Errno::EINVAL | Errno::ENOENT) if end => Ok(Went::ToTheEnd { bound: false }),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn push(&mut self, fd: Dirfd<'v>, name: &[u8]) {
+        let tree = self.tree();
+        self.steps.push(Step {
+            fd: Some(fd),
+            tree,
+            name: name.to_vec(),
+            protected: self.protected,
+        });
+        // However deep a path is, few descriptors are open.
+        if let Some(step) = self
+            .steps
+            .len()
+            .checked_sub(OPEN)
+            .and_then(|index| self.steps.get_mut(index))
+        {
+            if matches!(step.fd, Some(Dirfd::Opened(_))) {
+                step.fd = None;
+            }
+        }
+    }
+
+    /// Puts the components of a link's target in front of what is left.
+    fn follow(&mut self, name: &[u8], target: &[u8]) -> Answer<()> {
+        self.links += 1;
+        if self.links > MAX_LINKS || self.is_magic(name)? {
+            return Err(Errno::ELOOP.into());
+        }
+        if target.is_empty() {
+            return Err(Errno::ENOENT.into());
+        }
+        self.through_link |= self.protected;
+        if target.starts_with(b"/") {
+            self.steps = vec![Step::root(self.jail)];
+        }
+        self.push_path(target);
+        Ok(())
+    }
+
+    fn push_path(&mut self, path: &[u8]) {
+        // Behind a path that ends on a slash, only a directory will do; within it, each is one anyway.
+        if self.rest.is_empty() && path.ends_with(b"/") {
+            self.directory = true;
+        }
+        let components = path.split(|byte| *byte == b'/').rev();
+        self.rest.extend(
+            components
+                .filter(|name| !name.is_empty())
+                .map(<[u8]>::to_vec),
+        );
+    }
+
+    /// Links of procfs that lead anywhere (exe, cwd, root, fd/…) are never followed; those that are text (self, mounts) are.
+    fn is_magic(&self, name: &[u8]) -> Result<bool> {
+        let here = self.here()?;
+        if fstatfs(here)?.filesystem_type() != PROC_SUPER_MAGIC {
+            return Ok(false);
+        }
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_BENEATH);
+        // A kernel without openat2(2) cannot say; then none is followed.
+        Ok(matches!(
+            openat2(here, name, how),
+            Err(Errno::ELOOP | Errno::EXDEV | Errno::ENOSYS | Errno::EPERM)
+        ))
+    }
+
+    /// Opens the directory where the walk is, if it was closed on the way.
+    fn reopen(&mut self) -> Answer<()> {
+        let Some(last) = self.steps.last() else {
+            return Ok(());
+        };
+        if last.fd.is_some() {
+            return Ok(());
+        }
+        let held = self.steps.iter().rposition(|step| step.fd.is_some());
+        let held = held.unwrap_or_default();
+        for index in held + 1..self.steps.len() {
+            let (before, step) = self.steps.split_at_mut(index);
+            let (Some(parent), Some(step)) = (before.last_mut(), step.first_mut()) else {
+                continue;
+            };
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let from = parent.fd.as_ref().ok_or(Errno::ENOENT)?;
+            step.fd = Some(Dirfd::Opened(openat(
+                from,
+                step.name.as_slice(),
+                flags,
+                Mode::empty(),
+            )?));
+            if index > held + 1 {
+                parent.fd = None;
             }
         }
         Ok(())
     }
 
-    /// Steps to `name`, or, where it is a symbolic link, stays and returns what the link holds.
-    fn enter(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        let parent = self.place.len();
-        self.place.push(b'/');
-        self.place.extend_from_slice(name);
-        if self.place.len() >= PATH_MAX {
-            return Err(Errno::ENAMETOOLONG);
-        }
-        let kind = match lstat(self.place.as_slice()) {
-            Ok(stat) => SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT,
-            Err(Errno::ENOENT) => {
-                self.kind = Kind::Missing;
-                return Ok(None);
-            }
-            Err(errno) => return Err(errno),
-        };
-        if kind == SFlag::S_IFLNK {
-            self.links += 1;
-            if self.links > MAX_LINKS {
-                return Err(Errno::ELOOP);
-            }
-            let target = readlink(self.place.as_slice())?.into_vec();
-            self.place.truncate(parent);
-            return Ok(Some(target));
-        }
-        self.kind = if kind == SFlag::S_IFDIR {
-            Kind::Directory
-        } else {
-            Kind::Other
-        };
-        Ok(None)
+    fn tree(&self) -> usize {
+        self.steps.last().map_or(0, |step| step.tree)
     }
 
-    fn into_path(self) -> Vec<u8> {
-        if self.place.is_empty() {
-            b"/".to_vec()
-        } else {
-            self.place
+    fn here(&self) -> Result<BorrowedFd<'_>> {
+        let fd = self.steps.last().and_then(|step| step.fd.as_ref());
+        fd.map(AsFd::as_fd).ok_or(Errno::ENOENT)
+    }
+
+    /// Whether the directory where the walk stands is protected, or was reached through what is.
+    fn is_inside_protected(&self) -> bool {
+        let inside = self.steps.last().is_some_and(|step| step.protected);
+        self.watch.is_some() && (inside || self.through_link)
+    }
+
+    /// Whether `name` here is protected, by its name or by what it is.
+    fn holds(&self, name: &[u8]) -> Answer<bool> {
+        let Some(protect) = self.watch else {
+            return Ok(false);
+        };
+        let here = self.here()?;
+        if protect.holds(Id::of_fd(here)?, name) {
+            return Ok(true);
         }
+        match fstatat(here, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(protect.is_object(Id::of(&stat))),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn end(mut self, name: &[u8], last: Last, bound: bool) -> Answer<Place<'v>> {
+        let mut canonical = join(&self.steps);
+        if last == Last::Name {
+            canonical.push(b'/');
+            canonical.extend_from_slice(name);
+        }
+        let tree = self.tree();
+        let step = self.steps.pop().ok_or(Errno::ENOENT)?;
+        let dir = step.fd.ok_or(Errno::ENOENT)?;
+        let above = match last {
+            Last::Name => None,
+            Last::Itself => {
+                let above = match self.steps.last_mut() {
+                    Some(_) => {
+                        self.reopen()?;
+                        nix::sys::stat::fstat(self.here()?)?
+                    }
+                    // `..` of the root is the root.
+                    None => nix::sys::stat::fstat(&dir)?,
+                };
+                Some(above)
+            }
+        };
+        Ok(Place {
+            dir,
+            name: Cow::Owned(name.to_vec()),
+            last,
+            slash: self.directory && last == Last::Name,
+            jailed: Some(Jailed {
+                tree,
+                read_only: self.jail.is_read_only(tree),
+                bound,
+                protected: self.protected,
+                above,
+                canonical,
+            }),
+        })
     }
 }
 
-/// The components of a path, the last one first. A trailing slash yields an empty one, which only a directory satisfies.
-fn components(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    path.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec)
+/// Whether what stands there is a directory.
+pub(super) fn is_directory(place: &Place<'_>) -> Answer<bool> {
+    Ok(kind(&place.stat(super::Follow::No)?) == SFlag::S_IFDIR)
 }
 
 /// limits.h; a path has one byte less, for its NUL.
-const PATH_MAX: usize = 4096;
+pub(super) const PATH_MAX: usize = 4096;
 /// As the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
+/// How many directories on the way are open at once.
+const OPEN: usize = 8;
+/// How often a path is resolved again when links appear in it meanwhile.
+const RETRIES: usize = 64;

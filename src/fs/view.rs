@@ -1,49 +1,294 @@
-//! The view: the part of the host's tree that a client can reach.
+//! The view: the host's tree, or the root and the binds that a client is locked into.
 
-use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use nix::fcntl::AT_FDCWD;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use nix::unistd::{chdir, getcwd};
 
-use super::Result;
+use super::place::{Dirfd, Id};
+use super::protect::Protect;
+use super::resolve::{Aim, Intent, PATH_MAX, Step, is_directory};
+use super::{Answer, Error, Result};
 
-/// The tree that the client sees: the host's, as with OpenSSH.
+/// The tree that the client sees.
 #[derive(Debug)]
 pub struct View {
-    _private: (),
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// The host's, as with OpenSSH: the kernel resolves. The cell is for what only the resolver can tell.
+    Host(OnceLock<Jail>),
+    /// A root and binds, as chroot(2) and bind mounts would have it.
+    Jail(Jail),
+}
+
+/// A root and what is bound into it, each held by its descriptor.
+#[derive(Debug)]
+pub(super) struct Jail {
+    /// The root is the first.
+    pub(super) trees: Vec<Tree>,
+    /// From the root to the directory at which relative paths start; never empty.
+    pub(super) start: Vec<Start>,
+    pub(super) protect: Option<Protect>,
+}
+
+/// A directory of the host that is part of the view, with all beneath it.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// `O_PATH`.
+    pub(super) fd: OwnedFd,
+    /// Its canonical path on the host, and its path in the view, both as they were at the start.
+    pub(super) host: PathBuf,
+    pub(super) path: PathBuf,
+    pub(super) read_only: bool,
+    /// Whether it lies in something protected.
+    pub(super) protected: bool,
+    /// Where it is bound; none for the root.
+    pub(super) point: Option<Point>,
+}
+
+/// A bind point: a name in a directory, wherever that is moved.
+#[derive(Debug)]
+pub(super) struct Point {
+    pub(super) tree: usize,
+    pub(super) dir: Id,
+    pub(super) name: Vec<u8>,
+}
+
+/// A step of the way to the directory at which relative paths start.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// None for the root of a tree.
+    pub(super) fd: Option<OwnedFd>,
+    pub(super) tree: usize,
+    pub(super) name: Vec<u8>,
+    pub(super) protected: bool,
+}
+
+impl Start {
+    pub(super) fn step<'v>(&'v self, jail: &'v Jail) -> Step<'v> {
+        let held = self.fd.as_ref().map(AsFd::as_fd);
+        Step {
+            fd: held.or(jail.tree_fd(self.tree)).map(Dirfd::Held),
+            tree: self.tree,
+            name: self.name.clone(),
+            protected: self.protected,
+        }
+    }
 }
 
 impl View {
     /// The tree of the host. Relative paths start at the directory of the process.
     #[must_use]
     pub fn host() -> Self {
-        Self { _private: () }
+        Self {
+            kind: Kind::Host(OnceLock::new()),
+        }
     }
 
-    /// The directory in which the last name of `path` stands, and that name.
-    ///
-    /// In the host's tree the kernel resolves the whole path, so this is no work: the directory of the process and the path itself.
-    ///
-    /// # Errors
-    /// None here; those of resolving the path where the view is a part of the tree.
-    pub(super) fn parent<'p>(&self, path: &'p Path) -> Result<(BorrowedFd<'_>, &'p Path)> {
-        Ok((AT_FDCWD, path))
+    /// The root and the binds, for a lock in the kernel: the directory, and whether anything beneath it may be changed. None for the host's tree.
+    #[must_use]
+    pub fn trees(&self) -> Option<Vec<(BorrowedFd<'_>, bool)>> {
+        let jail = self.jail()?;
+        let trees = jail.trees.iter();
+        Some(
+            trees
+                .map(|tree| (tree.fd.as_fd(), !tree.read_only))
+                .collect(),
+        )
+    }
+
+    pub(super) fn jail(&self) -> Option<&Jail> {
+        match &self.kind {
+            Kind::Host(_) => None,
+            Kind::Jail(jail) => Some(jail),
+        }
     }
 
     /// Makes `path` the directory at which relative paths start.
     ///
     /// # Errors
     /// As chdir(2).
-    pub fn start_at(&self, path: &Path) -> Result<()> {
-        chdir(path)
+    pub fn start_at(&mut self, path: &Path) -> Answer<()> {
+        match &mut self.kind {
+            Kind::Host(_) => Ok(chdir(path)?),
+            Kind::Jail(jail) => {
+                jail.start = jail.way_to(path)?;
+                Ok(())
+            }
+        }
     }
 
     /// The directory at which relative paths start.
     ///
     /// # Errors
     /// As getcwd(3): `ENOENT` where it was removed.
-    pub fn start(&self) -> Result<std::path::PathBuf> {
-        getcwd()
+    pub fn start(&self) -> Result<PathBuf> {
+        match &self.kind {
+            Kind::Host(_) => getcwd(),
+            Kind::Jail(jail) => Ok(absolute(jail.start_path())),
+        }
+    }
+
+    /// The absolute path, free of `.`, `..` and symbolic links, of what `path` names. The last component need not exist.
+    ///
+    /// The walk is physical: `..` after what is no directory fails, and so does a trailing slash.
+    ///
+    /// # Errors
+    /// As path_resolution(7). `ENOTDIR`; `ELOOP` past 40 links; `ENAMETOOLONG` past `PATH_MAX`.
+    pub fn canonical(&self, path: &Path) -> Answer<PathBuf> {
+        let (jail, path) = match &self.kind {
+            Kind::Jail(jail) => (jail, path.to_path_buf()),
+            Kind::Host(cell) => {
+                let components = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+                let mut names = components.filter(|name| !matches!(*name, b"" | b"."));
+                if !path.is_absolute() && names.next().is_none() {
+                    return Ok(getcwd()?);
+                }
+                let host = match cell.get() {
+                    Some(host) => host,
+                    None => {
+                        let host = Jail::of_host()?;
+                        cell.get_or_init(|| host)
+                    }
+                };
+                // getcwd(3) is free of links: as good as a walk from there.
+                (
+                    host,
+                    if path.is_absolute() {
+                        path.to_path_buf()
+                    } else {
+                        getcwd()?.join(path)
+                    },
+                )
+            }
+        };
+        jail.canonical(&path)
+    }
+}
+
+impl Jail {
+    /// The whole tree of the host.
+    pub(super) fn of_host() -> Result<Self> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = Tree {
+            fd: open("/", flags, Mode::empty())?,
+            host: PathBuf::from("/"),
+            path: PathBuf::from("/"),
+            read_only: false,
+            protected: false,
+            point: None,
+        };
+        Ok(Self::of_root(root))
+    }
+
+    pub(super) fn of_root(root: Tree) -> Self {
+        let start = Start {
+            fd: None,
+            tree: 0,
+            name: Vec::new(),
+            protected: root.protected,
+        };
+        Self {
+            trees: vec![root],
+            start: vec![start],
+            protect: None,
+        }
+    }
+
+    fn canonical(&self, path: &Path) -> Answer<PathBuf> {
+        for _ in 0..2 {
+            let place = self.resolve(path, Aim::Target, Intent::Look)?;
+            if place.slash {
+                match is_directory(&place) {
+                    Err(Error::Link) => continue,
+                    Ok(false) => return Err(Errno::ENOTDIR.into()),
+                    Ok(true) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let canonical = place.jailed.map(|jailed| jailed.canonical);
+            let canonical = canonical.unwrap_or_default();
+            if canonical.len() >= PATH_MAX {
+                return Err(Errno::ENAMETOOLONG.into());
+            }
+            return Ok(absolute(canonical));
+        }
+        Err(Errno::EAGAIN.into())
+    }
+
+    pub(super) fn tree_fd(&self, tree: usize) -> Option<BorrowedFd<'_>> {
+        self.trees.get(tree).map(|tree| tree.fd.as_fd())
+    }
+
+    pub(super) fn is_read_only(&self, tree: usize) -> bool {
+        self.trees.get(tree).is_some_and(|tree| tree.read_only)
+    }
+
+    pub(super) fn is_protected(&self, tree: usize) -> bool {
+        self.trees.get(tree).is_some_and(|tree| tree.protected)
+    }
+
+    /// The path in the view at which relative paths start; empty for the root.
+    pub(super) fn start_path(&self) -> Vec<u8> {
+        let mut path = Vec::new();
+        for step in self.start.iter().skip(1) {
+            path.push(b'/');
+            path.extend_from_slice(&step.name);
+        }
+        path
+    }
+
+    /// Whether something is bound by this name, anywhere.
+    pub(super) fn is_bound_name(&self, name: &[u8]) -> bool {
+        let mut points = self.trees.iter().filter_map(|tree| tree.point.as_ref());
+        points.any(|point| point.name == name)
+    }
+
+    /// The tree that is bound at `name` in the directory `dir` of `tree`. The last one bound covers those before it.
+    pub(super) fn bound_at(
+        &self,
+        tree: usize,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+    ) -> Result<Option<usize>> {
+        if !self.is_bound_name(name) {
+            return Ok(None);
+        }
+        let id = Id::of_fd(dir)?;
+        Ok(self.trees.iter().rposition(|bound| {
+            let point = bound.point.as_ref();
+            point.is_some_and(|point| (point.tree, point.dir) == (tree, id) && point.name == name)
+        }))
+    }
+
+    /// What is bound in the directory `dir` of `tree`: the names and the trees.
+    pub(super) fn bound_in(&self, tree: usize, dir: Id) -> Vec<(&[u8], &Tree)> {
+        let bound = self.trees.iter().filter_map(|bound| {
+            let point = bound.point.as_ref()?;
+            ((point.tree, point.dir) == (tree, dir)).then_some((point.name.as_slice(), bound))
+        });
+        bound.collect()
+    }
+
+    /// Whether anything is bound at all.
+    pub(super) fn has_binds(&self) -> bool {
+        self.trees.len() > 1
+    }
+}
+
+pub(super) fn absolute(path: Vec<u8>) -> PathBuf {
+    if path.is_empty() {
+        PathBuf::from("/")
+    } else {
+        PathBuf::from(OsString::from_vec(path))
     }
 }

@@ -1,10 +1,8 @@
 //! ATTRS: what the kernel tells of a file, and what a client changes of it.
 
-use nix::errno::Errno;
-
 use super::Response;
 use super::status::Status;
-use crate::fs::FileStat;
+use crate::fs::{Answer, FileStat};
 use crate::log::{self, Event, Level};
 use crate::protocol::Attrs;
 
@@ -40,7 +38,7 @@ pub enum Change {
 pub fn set(
     path: &[u8],
     attrs: &Attrs,
-    mut apply: impl FnMut(Change) -> Result<(), Errno>,
+    mut apply: impl FnMut(Change) -> Answer<()>,
 ) -> Result<Response, Status> {
     let mut first = Ok(());
     let mut change = |event: &dyn Fn() -> Event, change| {

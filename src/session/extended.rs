@@ -102,9 +102,8 @@ fn statvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
         what: "statvfs",
     });
     log_path(Level::Info, "statvfs", &path);
-    Ok(Response::Statvfs(figures(
-        &session.view.statvfs(path.as_path())?,
-    )))
+    let (fs, read_only) = session.view.statvfs(path.as_path())?;
+    Ok(Response::Statvfs(figures(&fs, read_only)))
 }
 
 /// `fstatvfs@openssh.com`: figures of the file system on which an open file lies.
@@ -135,13 +134,15 @@ fn fstatvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
         .handles
         .file(handle)
         .ok_or_else(Status::bad_handle)?;
-    Ok(Response::Statvfs(figures(&open.file.statvfs()?)))
+    let (fs, read_only) = open.file.statvfs()?;
+    Ok(Response::Statvfs(figures(&fs, read_only)))
 }
 
-fn figures(fs: &FsFigures) -> Statvfs {
+fn figures(fs: &FsFigures, read_only: bool) -> Statvfs {
     const READ_ONLY: u64 = 1;
     const NO_SUID: u64 = 2;
     let flag = |flag, bit| if fs.flags().contains(flag) { bit } else { 0 };
+    let read_only = if read_only { READ_ONLY } else { 0 };
     Statvfs {
         f_bsize: fs.block_size(),
         f_frsize: fs.fragment_size(),
@@ -152,7 +153,7 @@ fn figures(fs: &FsFigures) -> Statvfs {
         f_ffree: fs.files_free(),
         f_favail: fs.files_available(),
         f_fsid: fs.filesystem_id(),
-        f_flag: flag(FsFlags::ST_RDONLY, READ_ONLY) | flag(FsFlags::ST_NOSUID, NO_SUID),
+        f_flag: read_only | flag(FsFlags::ST_RDONLY, READ_ONLY) | flag(FsFlags::ST_NOSUID, NO_SUID),
         f_namemax: fs.name_max(),
     }
 }
@@ -257,7 +258,7 @@ fn lsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
     }
     let (view, name) = (&session.view, path.as_path());
     set(path.as_bytes(), &attrs, |change| match change {
-        Change::Size(_) => Err(Errno::EINVAL),
+        Change::Size(_) => Err(Errno::EINVAL.into()),
         Change::Permissions(mode) => view.chmod(name, mode, Follow::No),
         Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::No),
         Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::No),
@@ -316,7 +317,9 @@ fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<R
     let expanded = match path.as_bytes() {
         b"" => PathBuf::from("."),
         bytes @ [b'~', ..] => {
-            identity::expand_tilde(bytes, &start).map_err(|NoSuchUser(user)| {
+            let home_of =
+                |user: &[u8]| identity::home_of(user).map(|home| session.view.home(&home));
+            identity::expand_tilde(bytes, &start, home_of).map_err(|NoSuchUser(user)| {
                 log::emit(Level::Error, || Event::NoSuchUser { user });
                 Status {
                     code: StatusCode::NoSuchFile,
@@ -399,6 +402,7 @@ fn home_directory(
         identity::home_of(user.as_bytes())
     };
     let home = home.ok_or_else(|| Status::because(StatusCode::Failure, "no such user"))?;
+    let home = session.view.home(&home);
     log::emit(Level::Verbose, || Event::Path {
         threshold: Level::Verbose,
         what: "home-directory",

@@ -240,10 +240,10 @@ fn used_descriptors() -> usize {
     let listed = View::host()
         .opendir(Path::new("/proc/self/fd"))
         .and_then(|mut dir| {
-            dir.list(|name, _| {
+            Ok(dir.list(|name, _| {
                 used += usize::from(!name.starts_with(b"."));
                 Listed::Taken
-            })
+            })?)
         });
     match listed {
         // One of them is the listing's own.

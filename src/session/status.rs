@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use nix::errno::Errno;
 
+use crate::fs;
 use crate::log::openssh::status_text;
 use crate::policy::Refused;
 use crate::protocol::{Malformed, StatusCode};
@@ -56,6 +57,17 @@ impl From<Errno> for Status {
             // The words for the code say it all.
             Errno::ENOENT | Errno::EACCES | Errno::ENOSYS => Self::new(code),
             _ => Self::because(code, &cause(errno)),
+        }
+    }
+}
+
+impl From<fs::Error> for Status {
+    fn from(error: fs::Error) -> Self {
+        match error {
+            fs::Error::Kernel(errno) => errno.into(),
+            fs::Error::Protected | fs::Error::Link => {
+                Self::because(StatusCode::PermissionDenied, &error.to_string())
+            }
         }
     }
 }

@@ -1,0 +1,107 @@
+//! Directories on the command line: `~`, tokens, and what `--root` and `--bind` are made of.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use super::{Error, Jail};
+use crate::fs::Bind;
+use crate::identity::{self, Login};
+
+/// `-d`: a path in the client's view.
+pub(super) fn start_directory(typed: &OsStr, login: &Login) -> Result<PathBuf, Error> {
+    expand(typed.as_bytes(), login).map_err(|why| Error::StartDirectory {
+        path: typed.to_string_lossy().into_owned(),
+        why,
+    })
+}
+
+/// `--root` and `--bind`.
+pub(super) fn jail(
+    root: Option<OsString>,
+    binds: Vec<OsString>,
+    protect: bool,
+    login: &Login,
+) -> Result<Option<Jail>, Error> {
+    let Some(root) = root else {
+        return match binds.is_empty() {
+            true => Ok(None),
+            false => Err(Error::BindWithoutRoot),
+        };
+    };
+    let (root, read_only) = directory("--root", &root, root.as_bytes(), login)?;
+    let binds = binds.iter().map(|typed| bind(typed, login));
+    Ok(Some(Jail {
+        root,
+        read_only,
+        binds: binds.collect::<Result<_, _>>()?,
+        protect,
+    }))
+}
+
+fn bind(typed: &OsStr, login: &Login) -> Result<Bind, Error> {
+    let error = |why| Error::Jail {
+        flag: "--bind",
+        value: typed.to_string_lossy().into_owned(),
+        why,
+    };
+    let bytes = typed.as_bytes();
+    let equals = bytes.iter().position(|byte| *byte == b'=');
+    let equals = equals.ok_or_else(|| error("it is written VIRTUAL=DIR or VIRTUAL=DIR:ro"))?;
+    let (at, dir) = bytes.split_at(equals);
+    if !at.starts_with(b"/") {
+        return Err(error("the place in the view begins with a slash"));
+    }
+    let at = tokens(at, login).map_err(error)?;
+    let (dir, read_only) = directory("--bind", typed, dir.get(1..).unwrap_or_default(), login)?;
+    Ok(Bind { at, dir, read_only })
+}
+
+/// A directory of the host, and whether `:ro` stands behind it.
+fn directory(
+    flag: &'static str,
+    typed: &OsStr,
+    dir: &[u8],
+    login: &Login,
+) -> Result<(PathBuf, bool), Error> {
+    let error = |why| Error::Jail {
+        flag,
+        value: typed.to_string_lossy().into_owned(),
+        why,
+    };
+    let (dir, read_only) = match dir.strip_suffix(b":ro") {
+        Some(dir) => (dir, true),
+        None => (dir, false),
+    };
+    if dir.is_empty() {
+        return Err(error("the directory is missing"));
+    }
+    Ok((expand(dir, login).map_err(error)?, read_only))
+}
+
+/// Replaces `~`, `~user` and the tokens.
+fn expand(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
+    let expanded = identity::expand_tilde(typed, &login.home, identity::home_of);
+    let expanded = expanded.map_err(|_| "no such user")?;
+    tokens(expanded.as_os_str().as_bytes(), login)
+}
+
+fn tokens(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
+    let mut path = Vec::new();
+    let mut rest = typed.iter();
+    while let Some(byte) = rest.next() {
+        if *byte != b'%' {
+            path.push(*byte);
+            continue;
+        }
+        match rest.next() {
+            Some(b'%') => path.push(b'%'),
+            Some(b'd' | b'h') => path.extend_from_slice(login.home.as_os_str().as_bytes()),
+            Some(b'u') => path.extend_from_slice(login.user.as_bytes()),
+            Some(b'U') => path.extend_from_slice(login.uid.to_string().as_bytes()),
+            Some(_) => return Err("unknown token; %d, %h, %u, %U and %% are known"),
+            None => return Err("a single % at its end"),
+        }
+    }
+    Ok(PathBuf::from(OsString::from_vec(path)))
+}

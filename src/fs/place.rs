@@ -1,0 +1,180 @@
+//! Where a path leads: a directory and a name in it, on which every system call acts.
+
+use std::borrow::Cow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
+
+use super::{Answer, Error, Follow, Result, again};
+
+/// A directory by its descriptor: one that the view holds, or one opened on the way.
+#[derive(Debug)]
+pub(super) enum Dirfd<'v> {
+    Held(BorrowedFd<'v>),
+    Opened(OwnedFd),
+}
+
+impl AsFd for Dirfd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Held(fd) => *fd,
+            Self::Opened(fd) => fd.as_fd(),
+        }
+    }
+}
+
+/// A file by its device and inode, whatever its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Id(u64, u64);
+
+impl Id {
+    pub(super) fn of(stat: &FileStat) -> Self {
+        Self(stat.st_dev, stat.st_ino)
+    }
+
+    /// Of what a descriptor is open on.
+    pub(super) fn of_fd(fd: impl AsFd) -> Result<Self> {
+        nix::sys::stat::fstat(fd).map(|stat| Self::of(&stat))
+    }
+}
+
+/// What the last component of a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Name,
+    /// `.`, `..` or nothing behind the root: the directory itself.
+    Itself,
+}
+
+/// What is known of a place in a jail, beside the directory and the name.
+#[derive(Debug)]
+pub(super) struct Jailed {
+    /// Which of the view's trees it is in.
+    pub(super) tree: usize,
+    /// Whether that tree is read-only.
+    pub(super) read_only: bool,
+    /// Whether a tree is bound here.
+    pub(super) bound: bool,
+    /// Whether what stands here is protected, or the way to it led through what is.
+    pub(super) protected: bool,
+    /// The attributes of the directory above, for a place that is a directory itself.
+    pub(super) above: Option<FileStat>,
+    /// The canonical path in the view.
+    pub(super) canonical: Vec<u8>,
+}
+
+/// A directory and a name in it.
+#[derive(Debug)]
+pub(super) struct Place<'v> {
+    pub(super) dir: Dirfd<'v>,
+    pub(super) name: Cow<'v, [u8]>,
+    pub(super) last: Last,
+    /// Whether a slash stood behind the name: only a directory will do.
+    pub(super) slash: bool,
+    /// None in the host's tree, where the name is the whole path.
+    pub(super) jailed: Option<Jailed>,
+}
+
+impl<'v> Place<'v> {
+    /// The host's tree: the kernel resolves the path.
+    pub(super) fn host(path: &'v Path) -> Self {
+        Self {
+            dir: Dirfd::Held(AT_FDCWD),
+            name: Cow::Borrowed(path.as_os_str().as_bytes()),
+            last: Last::Name,
+            slash: false,
+            jailed: None,
+        }
+    }
+
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// The name, with its slash, for calls that never follow a link at the end: they know best what a slash means there.
+    pub(super) fn entry(&self) -> Cow<'_, [u8]> {
+        if self.slash {
+            Cow::Owned([&self.name, b"/".as_slice()].concat())
+        } else {
+            Cow::Borrowed(&self.name)
+        }
+    }
+
+    /// Whether a link at the end is the kernel's to follow. In a jail it was followed already, and one that stands there now never is.
+    pub(super) fn follow(&self, follow: Follow) -> Follow {
+        match self.jailed {
+            Some(_) => Follow::No,
+            None => follow,
+        }
+    }
+
+    /// Whether anything may be changed here.
+    ///
+    /// # Errors
+    /// `EROFS` in a read-only tree, [`Error::Protected`].
+    pub(super) fn writable(&self) -> Answer<()> {
+        match &self.jailed {
+            Some(jailed) if jailed.read_only => Err(Errno::EROFS.into()),
+            Some(jailed) if jailed.protected => Err(Error::Protected),
+            _ => Ok(()),
+        }
+    }
+
+    /// The attributes of what stands here.
+    pub(super) fn stat(&self, follow: Follow) -> Answer<FileStat> {
+        if self.jailed.is_none() {
+            return Ok(fstatat(self.dir(), &*self.name, flags(follow))?);
+        }
+        if self.last == Last::Itself {
+            // By the descriptor, since its owner needs no right to search it.
+            return Ok(nix::sys::stat::fstat(self.dir())?);
+        }
+        let stat = fstatat(self.dir(), &*self.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        match kind(&stat) {
+            SFlag::S_IFLNK if follow == Follow::Yes || self.slash => Err(Error::Link),
+            SFlag::S_IFDIR => Ok(stat),
+            _ if self.slash => Err(Errno::ENOTDIR.into()),
+            _ => Ok(stat),
+        }
+    }
+
+    /// Opens it; in a jail, without following a link.
+    pub(super) fn open(&self, flags: OFlag, mode: Mode) -> Answer<OwnedFd> {
+        let flags = flags | OFlag::O_CLOEXEC;
+        if self.jailed.is_none() {
+            return Ok(again(|| openat(self.dir(), &*self.name, flags, mode))?);
+        }
+        let flags = flags | OFlag::O_NOFOLLOW;
+        match again(|| openat(self.dir(), &*self.name, flags, mode)) {
+            Err(Errno::ELOOP) => Err(Error::Link),
+            // O_DIRECTORY says so of links, too.
+            Err(Errno::ENOTDIR) if self.is_link() => Err(Error::Link),
+            result => Ok(result?),
+        }
+    }
+
+    fn is_link(&self) -> bool {
+        readlinkat(self.dir(), &*self.name).is_ok()
+    }
+
+    /// The attributes of a link, not of its target.
+    pub(super) fn lstat(&self) -> Result<FileStat> {
+        fstatat(self.dir(), &*self.name, AtFlags::AT_SYMLINK_NOFOLLOW)
+    }
+}
+
+/// The file type bits of a mode.
+pub(super) fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+pub(super) fn flags(follow: Follow) -> AtFlags {
+    match follow {
+        Follow::Yes => AtFlags::empty(),
+        Follow::No => AtFlags::AT_SYMLINK_NOFOLLOW,
+    }
+}

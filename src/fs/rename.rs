@@ -1,0 +1,121 @@
+//! Renaming: with and without replacing, race-free, also where the file system lacks the flags for it.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
+use nix::sys::stat::{Mode, SFlag};
+use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+
+use super::ops::one_tree;
+use super::place::{Last, Place, kind};
+use super::resolve::Aim;
+use super::{Answer, Error, FileStat, Follow, Result, View};
+
+impl View {
+    /// Renames, replacing what stands at `newpath`, as rename(2).
+    ///
+    /// # Errors
+    /// As renameat(2).
+    pub fn replace(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
+        self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
+            self.renamable(old, new)?;
+            Ok(renameat(
+                old.dir(),
+                &*old.entry(),
+                new.dir(),
+                &*new.entry(),
+            )?)
+        })
+    }
+
+    /// Renames to a name that is free, whatever other processes do meanwhile. A symbolic link to nothing does not count as a taken name.
+    ///
+    /// # Errors
+    /// As renameat2(2) with `RENAME_NOREPLACE`; `EEXIST` where something stands at `newpath`.
+    pub fn rename(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
+        self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
+            self.renamable(old, new)?;
+            let flags = RenameFlags::RENAME_NOREPLACE;
+            match renameat2(old.dir(), &*old.entry(), new.dir(), &*new.entry(), flags) {
+                Err(Errno::EEXIST) => match self.dangling(newpath, new) {
+                    Some(link) => replace_dangling(old, new, &link),
+                    None => Err(Errno::EEXIST.into()),
+                },
+                // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
+                Err(Errno::EINVAL | Errno::ENOSYS) => Ok(rename_without_flags(old, new)?),
+                result => Ok(result?),
+            }
+        })
+    }
+
+    /// What the view has to say of a rename before the kernel is asked.
+    fn renamable(&self, old: &Place<'_>, new: &Place<'_>) -> Answer<()> {
+        one_tree(old, new)?;
+        if old.last == Last::Itself || new.last == Last::Itself {
+            return Err(Errno::EBUSY.into());
+        }
+        self.removable(old)?;
+        match self.removable(new) {
+            // What is protected is a directory that need not be there.
+            Ok(()) | Err(Error::Kernel(Errno::ENOENT)) => self.not_config(new),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The symbolic link to nothing that stands in `new`, if one does.
+    fn dangling(&self, newpath: &Path, new: &Place<'_>) -> Option<FileStat> {
+        let link = new.lstat().ok()?;
+        let dangles = kind(&link) == SFlag::S_IFLNK
+            && self.stat(newpath, Follow::Yes).err() == Some(Errno::ENOENT.into());
+        dangles.then_some(link)
+    }
+}
+
+/// Takes the place of `link` by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.
+fn replace_dangling(old: &Place<'_>, new: &Place<'_>, link: &FileStat) -> Answer<()> {
+    let is_link = |stat: FileStat| (stat.st_dev, stat.st_ino) == (link.st_dev, link.st_ino);
+    if is_link(old.lstat()?) {
+        // One link by both names: as rename(2), nothing to do.
+        return Ok(());
+    }
+    let flags = RenameFlags::RENAME_EXCHANGE;
+    let exchange = || renameat2(old.dir(), &*old.name, new.dir(), &*new.name, flags);
+    exchange().map_err(|_| Errno::EEXIST)?;
+    if old.lstat().is_ok_and(is_link) {
+        return Ok(unlinkat(old.dir(), &*old.name, UnlinkatFlags::NoRemoveDir)?);
+    }
+    exchange()?;
+    Err(Errno::EEXIST.into())
+}
+
+/// For file systems that cannot refuse to replace: a file gets its new name by link(2), which never replaces.
+fn rename_without_flags(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+    let forget_new = |_: &Errno| {
+        let _ = unlinkat(new.dir(), &*new.name, UnlinkatFlags::NoRemoveDir);
+    };
+    let (from, to) = (old.entry(), new.entry());
+    if kind(&old.lstat()?) == SFlag::S_IFDIR {
+        // Directories have no links. All that a rename of one can replace is an empty directory.
+        return match new.lstat() {
+            Ok(_) => Err(Errno::EEXIST),
+            Err(Errno::ENOENT) => renameat(old.dir(), &*from, new.dir(), &*to),
+            Err(errno) => Err(errno),
+        };
+    }
+    match linkat(old.dir(), &*old.name, new.dir(), &*to, AtFlags::empty()) {
+        Ok(()) => unlinkat(old.dir(), &*from, UnlinkatFlags::NoRemoveDir).inspect_err(forget_new),
+        // No hard links here either: the name is reserved by an empty file, which the rename replaces.
+        Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
+            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+            drop(openat(
+                new.dir(),
+                &*to,
+                flags,
+                Mode::S_IRUSR | Mode::S_IWUSR,
+            )?);
+            renameat(old.dir(), &*from, new.dir(), &*to).inspect_err(forget_new)
+        }
+        Err(errno) => Err(errno),
+    }
+}
