@@ -36,10 +36,16 @@ pub(crate) struct Reply {
 }
 
 impl Client {
-    /// Starts `program` in `folder` and exchanges INIT and VERSION with it.
-    pub(crate) fn start(program: &Path, folder: &Path, transport: Transport) -> io::Result<Client> {
+    /// Starts `server`, a program and its arguments, in `folder` and exchanges INIT and VERSION with it.
+    pub(crate) fn start(
+        server: &[String],
+        folder: &Path,
+        transport: Transport,
+    ) -> io::Result<Client> {
+        let (program, arguments) = server.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command
+            .args(arguments)
             .current_dir(folder)
             .env_remove("SSH_ORIGINAL_COMMAND")
             .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");

@@ -14,7 +14,7 @@ mod work;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -23,9 +23,8 @@ use fixture::{Fixture, Size};
 use report::{Report, Run, median};
 use work::Work;
 
-const USAGE: &str = "\
-usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--dir DIR] [--json FILE]
-                      [--ours PATH] [--theirs PATH] [WORKLOAD...]
+const USAGE: &str = r#"usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--dir DIR] [--json FILE]
+                      [--ours SERVER] [--theirs SERVER] [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) on ours and on OpenSSH's server in turn, N pairs of runs (5),
 after a pass that compares every byte and is not measured. One JSON line a run goes to FILE, or to stdout,
@@ -34,7 +33,9 @@ and a Markdown table of the medians to stdout at the end.
   --quick         a tenth of the work, to see that it works
   --socketpair    one socket as stdin and stdout, as with sftp -D, in place of two pipes
   --dir DIR       where the files are made and removed ($TMPDIR)
-";
+  --ours, --theirs  other servers, each with its flags in one word; they start in the directory of the files: the price of a jail
+                  is told by --ours "target/release/sftp-server --root ." --theirs target/release/sftp-server
+"#;
 
 struct Options {
     quick: bool,
@@ -42,7 +43,7 @@ struct Options {
     transport: Transport,
     folder: PathBuf,
     json: Option<PathBuf>,
-    servers: [(&'static str, PathBuf); 2],
+    servers: [(&'static str, Vec<String>); 2],
     names: Vec<String>,
 }
 
@@ -71,8 +72,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
         folder: std::env::temp_dir(),
         json: None,
         servers: [
-            ("ours", env!("CARGO_BIN_EXE_sftp-server").into()),
-            ("openssh", "/usr/lib/openssh/sftp-server".into()),
+            ("ours", words_of(env!("CARGO_BIN_EXE_sftp-server"))),
+            ("openssh", words_of("/usr/lib/openssh/sftp-server")),
         ],
         names: Vec::new(),
     };
@@ -92,8 +93,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--pairs" => options.pairs = value()?.parse().map_err(|_| "--pairs wants a number")?,
             "--dir" => options.folder = value()?.into(),
             "--json" => options.json = Some(value()?.into()),
-            "--ours" => options.servers[0].1 = value()?.into(),
-            "--theirs" => options.servers[1].1 = value()?.into(),
+            "--ours" => options.servers[0].1 = words_of(&value()?),
+            "--theirs" => options.servers[1].1 = words_of(&value()?),
             name if known.contains(&name) => options.names.push(word),
             _ => {
                 return Err(format!(
@@ -107,6 +108,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
         return Err("--pairs wants at least 1".to_owned());
     }
     Ok(options)
+}
+
+fn words_of(server: &str) -> Vec<String> {
+    server.split_whitespace().map(str::to_owned).collect()
 }
 
 fn run(options: &Options) -> io::Result<()> {
@@ -143,9 +148,9 @@ fn compare(
     name: (&'static str, &'static str),
     work: Work,
 ) -> io::Result<()> {
-    let once = |program: &Path, verify| {
+    let once = |server: &[String], verify| {
         work.prepare(fixture)?;
-        let mut client = Client::start(program, fixture.top(), options.transport)?;
+        let mut client = Client::start(server, fixture.top(), options.transport)?;
         let clock = Instant::now();
         work.run(&mut client, fixture, verify)?;
         let seconds = clock.elapsed().as_secs_f64();
@@ -196,8 +201,8 @@ fn start(options: &Options, fixture: &Fixture, report: &mut Report) -> io::Resul
     Ok(())
 }
 
-fn opened(program: &Path, fixture: &Fixture, transport: Transport) -> io::Result<Client> {
-    let mut client = Client::start(program, fixture.top(), transport)?;
+fn opened(server: &[String], fixture: &Fixture, transport: Transport) -> io::Result<Client> {
+    let mut client = Client::start(server, fixture.top(), transport)?;
     client.request(REALPATH, &[Field::Bytes(b".")]);
     client.call(NAME)?;
     Ok(client)
