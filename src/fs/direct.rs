@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 use super::Result;
-use super::place::{Dirfd, Jailed, Last, Place};
+use super::place::{Dirfd, Id, Jailed, Last, Place};
 use super::resolve::{Intent, PATH_MAX, Step};
 use super::view::Jail;
 
@@ -23,8 +23,12 @@ impl Jail {
         path: &'v Path,
         intent: Intent,
     ) -> Result<Option<Place<'v>>> {
-        if intent == Intent::Change && self.protect.is_some() {
-            return Ok(None);
+        let watch = self.protect.as_ref().filter(|_| intent == Intent::Change);
+        if let Some(protect) = watch {
+            if protect.visible || self.trees.iter().any(|tree| tree.protected) {
+                return Ok(None);
+            }
+            protect.refresh();
         }
         let path = path.as_os_str().as_bytes();
         let (from, below) = match path.strip_prefix(b"/") {
@@ -59,6 +63,11 @@ impl Jail {
                 None => return Ok(None),
             },
         };
+        // The way there is free of what is protected; the directory may be it, by a mount or as the target of a link.
+        let protected = match watch {
+            Some(protect) => protect.is_object(Id::of_fd(dir.as_fd())?),
+            None => false,
+        };
         let mut canonical = match path.first() {
             Some(b'/') => Vec::new(),
             _ => self.start_path(),
@@ -78,7 +87,7 @@ impl Jail {
                 tree: from.tree,
                 read_only: self.is_read_only(from.tree),
                 bound: false,
-                protected: false,
+                protected,
                 above: None,
                 canonical,
             }),
@@ -94,11 +103,7 @@ fn open_beneath(from: BorrowedFd<'_>, way: &[u8]) -> Result<Option<OwnedFd>> {
     }
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-        .resolve(
-            ResolveFlag::RESOLVE_BENEATH
-                | ResolveFlag::RESOLVE_NO_SYMLINKS
-                | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-        );
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     match openat2(from, way, how) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::ENOSYS | Errno::EPERM) => {

@@ -68,20 +68,28 @@ impl View {
                 }
                 flags |= OFlag::O_DIRECTORY;
             }
-            if place.jailed.is_some() {
-                let there = match place.stat(if aim == Aim::Link {
+            let mut guard = Guard::default();
+            if let Some(jailed) = &place.jailed {
+                let follow = if aim == Aim::Link {
                     Follow::No
                 } else {
                     Follow::Yes
-                }) {
-                    Ok(stat) if aim == Aim::Target => is_plain(&stat).map(|()| true)?,
-                    Ok(_) => true,
-                    Err(Error::Kernel(Errno::ENOENT)) if creates => false,
+                };
+                let there = match place.stat(follow) {
+                    Ok(stat) => Some(stat),
+                    Err(Error::Kernel(Errno::ENOENT)) if creates => None,
                     Err(error) => return Err(error),
                 };
-                if writes || !there {
-                    place.writable()?;
+                if let Some(stat) = there.as_ref().filter(|_| aim == Aim::Target) {
+                    is_plain(stat)?;
                 }
+                if writes || there.is_none() {
+                    self.changeable(place, there.as_ref())?;
+                }
+                guard = Guard {
+                    read_only: jailed.read_only,
+                    protected: jailed.protected || self.is_protected(there.as_ref()),
+                };
             }
             // One session is one process, and nothing else creates files while this call runs.
             let mask = how.exact.then(|| umask(Mode::empty()));
@@ -89,28 +97,11 @@ impl View {
             if let Some(mask) = mask {
                 umask(mask);
             }
-            let opened = opened?;
-            let guard = self.guard(place, &opened)?;
             Ok(File::new(
-                opened,
+                opened?,
                 how.flags.contains(OFlag::O_APPEND),
                 guard,
             ))
-        })
-    }
-
-    /// What may not be done by the descriptor of a file that stands in `place`.
-    fn guard(&self, place: &Place<'_>, file: &OwnedFd) -> Answer<Guard> {
-        let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
-            return Ok(Guard::default());
-        };
-        let stat = fstat(file)?;
-        is_plain(&stat)?;
-        let known = jail.protect.as_ref();
-        Ok(Guard {
-            read_only: jailed.read_only,
-            protected: jailed.protected
-                || known.is_some_and(|known| known.is_object(Id::of(&stat))),
         })
     }
 
@@ -157,12 +148,13 @@ impl View {
     pub fn truncate(&self, path: &Path, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
         self.act(path, Aim::Target, Intent::Change, |place| {
-            match kind(&place.stat(Follow::Yes)?) {
+            let stat = place.stat(Follow::Yes)?;
+            match kind(&stat) {
                 SFlag::S_IFREG => {}
                 SFlag::S_IFDIR => return Err(Errno::EISDIR.into()),
                 _ => return Err(Errno::EINVAL.into()),
             }
-            place.writable()?;
+            self.changeable(place, Some(&stat))?;
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
             Ok(again(|| ftruncate(&file, size))?)
         })
@@ -175,7 +167,7 @@ impl View {
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
         let mode = Mode::from_bits_truncate(mode);
         self.act(path, aim(follow), Intent::Change, |place| {
-            changeable(place)?;
+            self.settable(place)?;
             let flag = match place.follow(follow) {
                 Follow::Yes => FchmodatFlags::FollowSymlink,
                 Follow::No => FchmodatFlags::NoFollowSymlink,
@@ -197,7 +189,7 @@ impl View {
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
         self.act(path, aim(follow), Intent::Change, |place| {
-            changeable(place)?;
+            self.settable(place)?;
             let flag = match place.follow(follow) {
                 Follow::Yes => UtimensatFlags::FollowSymlink,
                 Follow::No => UtimensatFlags::NoFollowSymlink,
@@ -214,7 +206,7 @@ impl View {
     pub fn chown(&self, path: &Path, uid: u32, gid: u32, follow: Follow) -> Answer<()> {
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Change, |place| {
-            changeable(place)?;
+            self.settable(place)?;
             let flags = flags(place.follow(follow));
             Ok(fchownat(
                 place.dir(),
@@ -317,10 +309,10 @@ impl View {
             if old.slash && !is_directory(old)? {
                 return Err(Errno::ENOTDIR.into());
             }
-            old.stat(Follow::No)?;
+            let stat = old.stat(Follow::No)?;
             one_tree(old, new)?;
             free(new)?;
-            old.writable()?;
+            self.changeable(old, Some(&stat))?;
             let entry = new.entry();
             Ok(linkat(
                 old.dir(),
@@ -363,10 +355,44 @@ impl View {
         protect.is_some_and(|protect| protect.visible)
     }
 
+    /// Whether what stands in `place`, of which the attributes are known, may be changed; or made, where nothing stands.
+    ///
+    /// # Errors
+    /// `EROFS` in a read-only tree, [`Error::Protected`].
+    fn changeable(&self, place: &Place<'_>, there: Option<&FileStat>) -> Answer<()> {
+        place.writable()?;
+        if self.is_protected(there) {
+            return Err(Error::Protected);
+        }
+        Ok(())
+    }
+
+    /// Whether a file is protected, whatever its name.
+    fn is_protected(&self, stat: Option<&FileStat>) -> bool {
+        let protect = self.jail().and_then(|jail| jail.protect.as_ref());
+        match (protect, stat) {
+            (Some(protect), Some(stat)) => protect.is_object(Id::of(stat)),
+            _ => false,
+        }
+    }
+
+    /// Whether the attributes of what stands in `place` may be changed.
+    fn settable(&self, place: &Place<'_>) -> Answer<()> {
+        if place.jailed.is_none() {
+            return Ok(());
+        }
+        if place.slash && !is_directory(place)? {
+            return Err(Errno::ENOTDIR.into());
+        }
+        // What is not there is not read-only either.
+        let stat = place.stat(Follow::No)?;
+        self.changeable(place, Some(&stat))
+    }
+
     /// Whether what stands in `place` may go away.
     ///
     /// # Errors
-    /// `EBUSY` for a bind point, `ENOTEMPTY` for a directory that holds one, and those of [`Place::writable`].
+    /// `EBUSY` for a bind point, `ENOTEMPTY` for a directory that holds one, and those of [`View::changeable`].
     pub(super) fn removable(&self, place: &Place<'_>) -> Answer<()> {
         let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
             return Ok(());
@@ -374,26 +400,19 @@ impl View {
         if jailed.bound {
             return Err(Errno::EBUSY.into());
         }
-        place.writable()?;
-        if let Some(id) = self.existing(place) {
-            if !jail.bound_in(jailed.tree, id).is_empty() {
-                return Err(Errno::ENOTEMPTY.into());
-            }
-            if jail.protect.as_ref().is_some_and(|known| known.is_way(id)) {
-                return Err(Error::Protected);
-            }
+        let asked = jail.has_binds() || jail.protect.is_some();
+        let there = asked.then(|| place.lstat().ok()).flatten();
+        self.changeable(place, there.as_ref())?;
+        let Some(id) = there.as_ref().map(Id::of) else {
+            return Ok(());
+        };
+        if !jail.bound_in(jailed.tree, id).is_empty() {
+            return Err(Errno::ENOTEMPTY.into());
+        }
+        if jail.protect.as_ref().is_some_and(|known| known.is_way(id)) {
+            return Err(Error::Protected);
         }
         Ok(())
-    }
-
-    /// Which object stands in `place`, where that can matter.
-    fn existing(&self, place: &Place<'_>) -> Option<Id> {
-        let jail = self.jail()?;
-        let asked = jail.has_binds() || jail.protect.is_some();
-        asked
-            .then(|| place.lstat().ok())
-            .flatten()
-            .map(|stat| Id::of(&stat))
     }
 
     /// Refuses to put a ready-made directory, or a link to one, where `.config` stands.
@@ -428,18 +447,6 @@ fn is_plain(stat: &FileStat) -> Result<()> {
         SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
         _ => Err(Errno::EOPNOTSUPP),
     }
-}
-
-/// Whether the attributes of what stands in `place` may be changed.
-fn changeable(place: &Place<'_>) -> Answer<()> {
-    if place.jailed.is_some() {
-        if place.slash && !is_directory(place)? {
-            return Err(Errno::ENOTDIR.into());
-        }
-        // What is not there is not read-only either.
-        place.stat(Follow::No)?;
-    }
-    place.writable()
 }
 
 /// Whether a new name may be made in `place`.

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
@@ -23,7 +24,7 @@ pub(super) struct Protect {
     home: Option<OwnedFd>,
     /// The home's path, for links in it that lead to nothing yet.
     path: Vec<u8>,
-    /// Whether the home is in the view; if not, only links and further names lead to it.
+    /// Whether the home is in the view; if not, only links and further names lead to what is protected.
     pub(super) visible: bool,
     /// Whether names that differ by case are one there.
     folds: bool,
@@ -38,6 +39,8 @@ pub(super) struct Protect {
 struct Known {
     /// When home, `.ssh` and `.config` changed last.
     stamp: Vec<(i64, i64)>,
+    /// When that was asked last.
+    looked: Option<Instant>,
     home: Option<Id>,
     config: Option<Id>,
     /// Protected files and directories that exist.
@@ -68,13 +71,24 @@ impl Protect {
         protect
     }
 
-    /// Looks again at what is there, if anything changed.
+    /// Looks again at what is there, if anything changed; at most once a second, since no client can change it.
     pub(super) fn refresh(&self) {
         let Some(home) = &self.home else {
             return;
         };
-        if self.lock().stamp != stamp(home) {
-            *self.lock() = self.look();
+        let now = Instant::now();
+        let mut known = self.lock();
+        if known
+            .looked
+            .is_some_and(|looked| now - looked < Duration::from_secs(1))
+        {
+            return;
+        }
+        known.looked = Some(now);
+        if known.stamp != stamp(home) {
+            let looked = self.look();
+            *known = looked;
+            known.looked = Some(now);
         }
     }
 
