@@ -42,7 +42,6 @@ struct Known {
     /// When that was asked last.
     looked: Option<Instant>,
     home: Option<Id>,
-    config: Option<Id>,
     /// Protected files and directories that exist.
     objects: HashSet<Id>,
     /// Names elsewhere that protected links lead to, and the first missing directory on the way to the home.
@@ -94,14 +93,22 @@ impl Protect {
 
     /// Whether `name` in the directory `dir` is protected, be it there or not.
     pub(super) fn holds(&self, dir: Id, name: &[u8]) -> bool {
-        let known = self.lock();
         let is = |list: &[&str]| {
             let name = self.folded(name);
             list.iter().any(|protected| protected.as_bytes() == name)
         };
-        (known.home == Some(dir) && is(&HOME))
-            || (known.config == Some(dir) && is(&CONFIG))
-            || known.names.contains(&(dir, name.to_vec()))
+        // `.config` is looked for each time: it may have been made a moment ago.
+        if is(&CONFIG) && self.config() == Some(dir) {
+            return true;
+        }
+        let known = self.lock();
+        (known.home == Some(dir) && is(&HOME)) || known.names.contains(&(dir, name.to_vec()))
+    }
+
+    /// The directory `.config` in the home, or that which a link of this name leads to.
+    fn config(&self) -> Option<Id> {
+        let stat = fstatat(self.home.as_ref()?, ".config", AtFlags::empty());
+        stat.ok().map(|stat| Id::of(&stat))
     }
 
     /// Whether a file or directory is protected.
@@ -111,7 +118,7 @@ impl Protect {
 
     /// Whether it is the home, `.config` or a directory above: it may not go away or be replaced.
     pub(super) fn is_way(&self, id: Id) -> bool {
-        self.ways.contains(&id) || self.lock().config == Some(id)
+        self.ways.contains(&id) || self.config() == Some(id)
     }
 
     /// Whether `.config` stands there: it may be made, but no other directory take its place.
@@ -148,9 +155,6 @@ impl Protect {
         };
         known.stamp = stamp(home);
         known.home = Id::of_fd(home).ok();
-        known.config = fstatat(home, ".config", AtFlags::empty())
-            .ok()
-            .map(|stat| Id::of(&stat));
         let names = HOME.iter().map(|name| name.as_bytes().to_vec());
         let config = CONFIG
             .iter()

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::geteuid;
 
 use super::place::{Dirfd, Id, Jailed, Last, Place, kind};
 use super::protect::Protect;
@@ -278,6 +279,9 @@ impl<'v> Walk<'v> {
         if self.links > MAX_LINKS || self.is_magic(name)? {
             return Err(Errno::ELOOP.into());
         }
+        if self.is_trap(name)? {
+            return Err(Errno::EACCES.into());
+        }
         if target.is_empty() {
             return Err(Errno::ENOENT.into());
         }
@@ -316,6 +320,18 @@ impl<'v> Walk<'v> {
             openat2(here, name, how),
             Err(Errno::ELOOP | Errno::EXDEV | Errno::ENOSYS | Errno::EPERM)
         ))
+    }
+
+    /// Whether a link stands where anybody can make one (`/tmp`) and is of another user: the kernel follows none such either
+    /// (`fs.protected_symlinks`, proc_sys_fs(5)).
+    fn is_trap(&self, name: &[u8]) -> Result<bool> {
+        let dir = nix::sys::stat::fstat(self.here()?)?;
+        let shared = Mode::S_ISVTX | Mode::S_IWOTH;
+        if !Mode::from_bits_truncate(dir.st_mode).contains(shared) {
+            return Ok(false);
+        }
+        let link = fstatat(self.here()?, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        Ok(link.st_uid != dir.st_uid && link.st_uid != geteuid().as_raw())
     }
 
     /// Opens the directory where the walk is, if it was closed on the way.
@@ -428,6 +444,6 @@ pub(super) const PATH_MAX: usize = 4096;
 /// As the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 /// How many directories on the way are open at once.
-const OPEN: usize = 8;
+pub(super) const OPEN: usize = 8;
 /// How often a path is resolved again when links appear in it meanwhile.
 const RETRIES: usize = 64;

@@ -13,7 +13,7 @@ use nix::unistd::{chdir, getcwd};
 
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
-use super::resolve::{Aim, Intent, PATH_MAX, Step, is_directory};
+use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step, is_directory};
 use super::{Answer, Error, Result};
 
 /// The tree that the client sees.
@@ -104,6 +104,16 @@ impl View {
                 .map(|tree| (tree.fd.as_fd(), !tree.read_only))
                 .collect(),
         )
+    }
+
+    /// How many descriptors a request may need for a moment.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        match &self.kind {
+            Kind::Host(_) => 2,
+            // Two paths are walked for a rename.
+            Kind::Jail(_) => 2 * OPEN + 2,
+        }
     }
 
     pub(super) fn jail(&self) -> Option<&Jail> {

@@ -76,8 +76,10 @@ impl Entry {
 }
 
 /// All that is open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Handles {
+    /// Descriptors that requests need for a moment, or the name service.
+    spare: usize,
     slots: Vec<Place>,
     /// Free slots; the last one freed is the next one used, as in OpenSSH's log.
     free: Vec<u32>,
@@ -92,10 +94,23 @@ struct Place {
 }
 
 impl Handles {
+    /// None yet. `spare` descriptors are left to requests that need some for a moment.
+    #[must_use]
+    pub fn sparing(spare: usize) -> Self {
+        Self {
+            spare,
+            slots: Vec::new(),
+            free: Vec::new(),
+            open: 0,
+            limit: None,
+        }
+    }
+
     /// How many can be open at once: what RLIMIT_NOFILE leaves beside the program's own descriptors.
     pub fn limit(&mut self) -> usize {
         let open = self.open;
-        *self.limit.get_or_insert_with(|| limit(open))
+        let spare = self.spare;
+        *self.limit.get_or_insert_with(|| limit(open, spare))
     }
 
     /// Whether one more can be opened.
@@ -226,12 +241,12 @@ fn split(handle: Handle) -> Option<(u32, u32)> {
 }
 
 /// What RLIMIT_NOFILE leaves for handles, `open` of which are there already.
-fn limit(open: usize) -> usize {
+fn limit(open: usize, spare: usize) -> usize {
     let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| {
         usize::try_from(soft).unwrap_or(usize::MAX)
     });
     let used = used_descriptors().saturating_sub(open);
-    descriptors.saturating_sub(used + SPARE).max(1)
+    descriptors.saturating_sub(used + spare).max(1)
 }
 
 /// How many descriptors the process has.
@@ -255,7 +270,5 @@ fn used_descriptors() -> usize {
     }
 }
 
-/// Descriptors that requests need for a moment, or the name service.
-const SPARE: usize = 2;
 /// Standard ones, log, runtime and signals.
 const DEFAULT_USED: usize = 9;

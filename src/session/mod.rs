@@ -108,12 +108,12 @@ impl Session {
         force_file_mode: Option<u32>,
     ) -> Self {
         Self {
+            handles: Handles::sparing(view.descriptors()),
             view,
             policy,
             login,
             address,
             force_file_mode,
-            handles: Handles::default(),
             longnames: LongNames::default(),
             outbox: Outbox::new(OUTBOX),
             version: None,
