@@ -12,6 +12,7 @@ use crate::fs::Bind;
 use crate::identity::Login;
 use crate::log::{Facility, Level, Target};
 use crate::policy::Policy;
+use crate::sandbox;
 use crate::session::dispatch::REQUESTS;
 use crate::session::extended::EXTENSIONS;
 use split::split;
@@ -79,6 +80,10 @@ struct Typed {
     #[arg(short = 'u', long, value_name = "UMASK", action = ArgAction::Append, allow_hyphen_values = true)]
     umask: Vec<OsString>,
 
+    /// Locks of the kernel: what it has, all or no session, or none [auto|require|off]
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    sandbox: sandbox::Mode,
+
     /// As a login shell: the rest is what the client asked for, never options
     #[arg(short = 'c', long, value_name = "COMMAND", allow_hyphen_values = true)]
     command: Option<OsString>,
@@ -113,6 +118,8 @@ pub struct Settings {
     pub umask: Option<u32>,
     /// What may run.
     pub policy: Policy,
+    /// How the process is locked.
+    pub sandbox: sandbox::Mode,
     /// What the client asked for, as the text after `-c`.
     pub command: Option<OsString>,
     /// Mistakes that later options made good; logged as errors.
@@ -329,6 +336,7 @@ fn settings(
             denylist: values.denylist,
             allowlist: values.allowlist,
         },
+        sandbox: typed.sandbox,
         command,
         complaints,
     })

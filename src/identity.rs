@@ -130,6 +130,15 @@ impl Names {
     }
 }
 
+/// Has the C library load what it names users and groups by, while it still may.
+///
+/// It does so module by module, the next one when those before do not know somebody; so nobody is asked for here.
+pub fn warm() {
+    const NOBODY: u32 = u32::MAX;
+    let _ = User::from_uid(Uid::from_raw(NOBODY));
+    let _ = Group::from_gid(Gid::from_raw(NOBODY));
+}
+
 fn make_room<T>(known: &mut HashMap<u32, T>) {
     if known.len() >= MAX_KNOWN {
         known.clear();

@@ -10,14 +10,15 @@ use nix::sys::stat::{Mode, umask};
 
 use sftp_server::cli::{self, Jail, Request, Settings};
 use sftp_server::fs::{self, SetUp, View};
-use sftp_server::identity::Login;
+use sftp_server::identity::{self, Login};
 use sftp_server::launch::{self, Launch, Patience, Refusal};
 use sftp_server::log::{self, Event, Facility, Level, Target};
-use sftp_server::sandbox;
+use sftp_server::sandbox::{self, Missing, Tree, limits};
 use sftp_server::session::serve::{End, Error, Greeting, serve};
 use sftp_server::session::{Session, cause, signals};
 
 fn main() -> ExitCode {
+    limits::close_inherited();
     let login = Login::of_process();
     match cli::parse(std::env::args_os().collect(), &login) {
         Ok(Request::Serve(settings)) => ExitCode::from(run(*settings, login)),
@@ -53,12 +54,6 @@ fn run(settings: Settings, login: Login) -> u8 {
             level: Level::Error,
             text,
         });
-    }
-    if let Err(errno) = sandbox::enter() {
-        return fail(&format!(
-            "cannot hide the process from others: {}",
-            cause(errno)
-        ));
     }
     let mut view = match view(settings.jail, &login) {
         Ok(view) => view,
@@ -103,6 +98,9 @@ fn run(settings: Settings, login: Login) -> u8 {
                 },
             });
         }
+    }
+    if let Err(missing) = lock(settings.sandbox, &view, settings.policy.read_only) {
+        return fail(&missing.to_string());
     }
     let session = Session::new(
         view,
@@ -151,6 +149,25 @@ fn view(jail: Option<Jail>, login: &Login) -> Result<View, SetUp> {
             jail.protect,
         ),
     }
+}
+
+/// Locks the process in, once what lies outside has been opened and read.
+fn lock(mode: sandbox::Mode, view: &View, read_only: bool) -> Result<(), Missing> {
+    let trees = view.trees().map(|trees| {
+        identity::warm();
+        log::time::warm();
+        let trees = trees.into_iter();
+        let trees = trees.map(|(top, writable)| Tree {
+            top,
+            writable: writable && !read_only,
+        });
+        trees.collect::<Vec<_>>()
+    });
+    let report = sandbox::enter(mode, trees.as_deref())?;
+    log::emit(Level::Info, || Event::Locked {
+        report: report.to_string(),
+    });
+    Ok(())
 }
 
 /// How long the first request may take, and the line for a client that means something else.

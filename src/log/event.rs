@@ -187,6 +187,11 @@ pub enum Event {
         line: Trace,
     },
 
+    /// Ours: which locks hold.
+    Locked {
+        report: String,
+    },
+
     /// Ours: lines that a full log socket did not take.
     Dropped {
         lines: u64,

@@ -302,6 +302,7 @@ impl Text {
             }
             Event::Status { code } => add!(self, "sent status {}", status_text(*code)),
             Event::Trace { line, .. } => self.trace(line),
+            Event::Locked { report } => add!(self, "{report}"),
             Event::Dropped { lines } => {
                 add!(self, "log: {lines} lines were dropped, nobody read them")
             }

@@ -19,6 +19,11 @@ pub fn local(seconds: i64) -> Local {
     )
 }
 
+/// Reads the zone, while its file can still be read.
+pub fn warm() {
+    zone();
+}
+
 fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     ZONE.get_or_init(|| match std::env::var("TZ") {

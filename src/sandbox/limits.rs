@@ -1,0 +1,41 @@
+//! What the process gives up by itself: inherited descriptors, core files, being looked into, gaining privileges.
+
+use nix::Result;
+use nix::sys::prctl::{set_dumpable, set_no_new_privs};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::close;
+
+/// Closes every descriptor above 2: whoever started us may have left one open. To be called before anything is opened.
+///
+/// Where there is no `/proc`, as in a bare chroot, all numbers are tried up to the limit that the process has.
+pub fn close_inherited() {
+    let open: Vec<i32> = match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect(),
+        Err(_) => {
+            let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((MOST, MOST));
+            (0..i32::try_from(limit.min(MOST)).unwrap_or_default()).collect()
+        }
+    };
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // The one by which the list was read is closed already.
+        let _ = close(descriptor);
+    }
+}
+
+/// No core file holds a client's data; `/proc/self/mem` and its like are hidden from the user's other processes, and from
+/// the client; no program that is executed gains privileges, which the other locks ask for too.
+///
+/// The environment stays: to take it away is an unsafe call, nothing is ever executed that could inherit it, and
+/// `/proc/self/environ` is hidden with the rest.
+///
+/// # Errors
+/// As setrlimit(2) and prctl(2).
+pub(super) fn set() -> Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    set_dumpable(false)?;
+    set_no_new_privs()
+}
+
+const MOST: u64 = 65_536;

@@ -1,0 +1,299 @@
+//! Seccomp: the system calls that a session makes, each with its reason; those of attacks kill, the rest do not exist.
+//!
+//! What a row allows is free: the kernel asks the filter for no call that is allowed whatever its arguments are.
+//! A call that fails here fails with `ENOSYS`, for which C libraries have another way.
+
+use nix::errno::Errno;
+use nix::libc;
+use seccompiler::{Error, TargetArch, apply_filter};
+
+use super::filter::{Answer, Argument, assemble};
+
+/// Loads the filter for this thread and what it starts. `code` may be mapped for what the name service has yet to load.
+pub(super) fn load(code: bool) -> Result<(), Errno> {
+    let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| Errno::ENOSYS)?;
+    let program = assemble(answers(std::process::id(), code), architecture);
+    apply_filter(&program).map_err(|error| match error {
+        Error::Prctl(error) | Error::Seccomp(error) => {
+            Errno::from_raw(error.raw_os_error().unwrap_or_default())
+        }
+        _ => Errno::EINVAL,
+    })
+}
+
+/// The tables as the filter wants them; `pid` is ours.
+fn answers(pid: u32, code: bool) -> Vec<(u32, Answer)> {
+    let kill = ATTACKS.iter().map(|(call, _)| (*call, Answer::Kill));
+    let rows = SEEN.iter().chain(ELSEWHERE);
+    let allow = rows.map(|(call, condition, _)| {
+        let answer = match condition {
+            NoCode if !code => Answer::AllowIf(NO_CODE),
+            Always | NoCode => Answer::Allow,
+            OneOf(arguments) => Answer::AllowIf(arguments),
+            Ourselves => Answer::AllowFor(pid),
+        };
+        (*call, answer)
+    });
+    kill.chain(allow)
+        .map(|(call, answer)| (call as u32, answer))
+        .collect()
+}
+
+/// When a call is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever its arguments are.
+    Always,
+    /// Where it maps no code; or always, where the name service has code to load.
+    NoCode,
+    /// Where an argument is one of these.
+    OneOf(&'static [Argument]),
+    /// Where its first argument is this process.
+    Ourselves,
+}
+
+use Condition::{Always, NoCode, OneOf, Ourselves};
+
+/// A system call, when it is allowed, and what it is needed for.
+pub type Row = (libc::c_long, Condition, &'static str);
+
+const NO_CODE: &[Argument] = &[Argument::lacks(2, libc::PROT_EXEC as u32)];
+const UNIX: Condition = OneOf(&[Argument::is(0, libc::AF_UNIX as u32)]);
+/// Not among them: `F_SETOWN` and `F_SETSIG`, by which a descriptor sends signals to others.
+const FLAGS_AND_COPIES: Condition = OneOf(&[
+    Argument::is(1, libc::F_GETFL as u32),
+    Argument::is(1, libc::F_SETFL as u32),
+    Argument::is(1, libc::F_GETFD as u32),
+    Argument::is(1, libc::F_SETFD as u32),
+    Argument::is(1, libc::F_DUPFD_CLOEXEC as u32),
+]);
+
+/// What is made in the sessions of our tests, on x86-64 with glibc 2.36. One of them compares.
+pub const SEEN: &[Row] = &[
+    // The wire: descriptors 0 and 1, readiness, signals.
+    (libc::SYS_read, Always, "requests, signals, names, copies"),
+    (libc::SYS_write, Always, "responses, APPEND, the log"),
+    (
+        libc::SYS_fcntl,
+        FLAGS_AND_COPIES,
+        "0 and 1 not blocking, and back; sssd",
+    ),
+    (libc::SYS_epoll_create1, Always, "the runtime"),
+    (libc::SYS_epoll_ctl, Always, "the runtime"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_epoll_wait, Always, "the runtime waits"),
+    (libc::SYS_eventfd2, Always, "the runtime wakes itself"),
+    (
+        libc::SYS_signalfd4,
+        Always,
+        "SIGTERM and SIGHUP as a descriptor",
+    ),
+    (
+        libc::SYS_close,
+        Always,
+        "handles, and all else that was opened",
+    ),
+    // Opening and walking.
+    (
+        libc::SYS_openat,
+        Always,
+        "OPEN, OPENDIR, statvfs; names, the time zone",
+    ),
+    (
+        libc::SYS_getdents64,
+        Always,
+        "READDIR; how many descriptors are in use",
+    ),
+    (
+        libc::SYS_newfstatat,
+        Always,
+        "STAT, LSTAT, FSTAT, READDIR; names",
+    ),
+    (
+        libc::SYS_statx,
+        Always,
+        "what a file is that a rename or a copy is about",
+    ),
+    (libc::SYS_readlinkat, Always, "READLINK; users as files"),
+    #[cfg(target_arch = "x86_64")]
+    (
+        libc::SYS_readlink,
+        Always,
+        "REALPATH without a root, by realpath(3)",
+    ),
+    (libc::SYS_getcwd, Always, "REALPATH without a root"),
+    // Handles.
+    (libc::SYS_pread64, Always, "READ, copy-data"),
+    (libc::SYS_pwrite64, Always, "WRITE, copy-data"),
+    (
+        libc::SYS_lseek,
+        Always,
+        "what offsets a file can have; names",
+    ),
+    (libc::SYS_copy_file_range, Always, "copy-data"),
+    (libc::SYS_fsync, Always, "fsync"),
+    (libc::SYS_ftruncate, Always, "SETSTAT, FSETSTAT: size"),
+    (libc::SYS_fchmod, Always, "FSETSTAT: permissions"),
+    (libc::SYS_fchown, Always, "FSETSTAT: owner"),
+    (libc::SYS_fstatfs, Always, "statvfs, fstatvfs"),
+    // Names in directories.
+    (libc::SYS_fchmodat, Always, "SETSTAT: permissions"),
+    #[cfg(target_arch = "x86_64")]
+    (
+        libc::SYS_chmod,
+        Always,
+        "lsetstat: permissions, by /proc/self/fd",
+    ),
+    (libc::SYS_fchownat, Always, "SETSTAT, lsetstat: owner"),
+    (
+        libc::SYS_utimensat,
+        Always,
+        "SETSTAT, FSETSTAT, lsetstat: times",
+    ),
+    (libc::SYS_mkdirat, Always, "MKDIR"),
+    (libc::SYS_unlinkat, Always, "REMOVE, RMDIR"),
+    (libc::SYS_renameat, Always, "posix-rename"),
+    (
+        libc::SYS_renameat2,
+        Always,
+        "RENAME, which replaces nothing",
+    ),
+    (libc::SYS_linkat, Always, "hardlink"),
+    (libc::SYS_symlinkat, Always, "SYMLINK"),
+    (libc::SYS_umask, Always, "an exact mode at OPEN"),
+    // The log and names.
+    (
+        libc::SYS_socket,
+        UNIX,
+        "/dev/log after a restart; nscd, sssd, userdb",
+    ),
+    (libc::SYS_connect, Always, "the same"),
+    #[cfg(target_arch = "x86_64")]
+    (
+        libc::SYS_poll,
+        Always,
+        "stderr or the log without waiting; nscd, sssd",
+    ),
+    (libc::SYS_sendto, Always, "the log; nscd, sssd, userdb"),
+    (libc::SYS_getpid, Always, "the log, raise(3)"),
+    (libc::SYS_futex, Always, "the C library's locks"),
+    // Memory.
+    (
+        libc::SYS_mmap,
+        NoCode,
+        "buffers, what the name service shares",
+    ),
+    (libc::SYS_mprotect, NoCode, "the allocator's heaps"),
+    (libc::SYS_mremap, Always, "buffers that grow"),
+    (libc::SYS_munmap, Always, "buffers"),
+    (libc::SYS_brk, Always, "the heap"),
+    // The end.
+    (
+        libc::SYS_prlimit64,
+        Always,
+        "how many handles a client may have",
+    ),
+    (
+        libc::SYS_rt_sigprocmask,
+        Always,
+        "signals of the session; names",
+    ),
+    (libc::SYS_gettid, Always, "raise(3)"),
+    (
+        libc::SYS_tgkill,
+        Ourselves,
+        "to die by the signal that ended the session",
+    ),
+    (libc::SYS_sigaltstack, Always, "the main thread's end"),
+    (libc::SYS_exit_group, Always, "the end"),
+];
+
+/// What is made elsewhere: by other C libraries, kernels, architectures, name services, and in failures.
+pub const ELSEWHERE: &[Row] = &[
+    // Other kernels, architectures and C libraries.
+    (libc::SYS_openat2, Always, "a path beneath a root, at once"),
+    (
+        libc::SYS_fstat,
+        Always,
+        "FSTAT: musl, other versions of glibc",
+    ),
+    (FCHMODAT2, Always, "lsetstat: glibc 2.39 and later"),
+    (
+        libc::SYS_epoll_pwait,
+        Always,
+        "the runtime waits: aarch64, musl",
+    ),
+    (libc::SYS_ppoll, Always, "poll(2) of aarch64"),
+    (
+        libc::SYS_dup,
+        Always,
+        "what descriptors are in use, without /proc",
+    ),
+    (libc::SYS_madvise, Always, "the heap: musl"),
+    (
+        libc::SYS_clock_gettime,
+        Always,
+        "the time, where the vDSO cannot tell",
+    ),
+    (libc::SYS_getrandom, Always, "hash tables; userdb"),
+    // Signals and failures.
+    (
+        libc::SYS_restart_syscall,
+        Always,
+        "a wait that SIGSTOP broke",
+    ),
+    (libc::SYS_rt_sigreturn, Always, "a crash says what it was"),
+    (libc::SYS_rt_sigaction, Always, "a crash says what it was"),
+    // Names by sockets.
+    (libc::SYS_recvfrom, Always, "nscd, sssd, userdb"),
+    (
+        libc::SYS_recvmsg,
+        Always,
+        "nscd shares its tables by descriptor",
+    ),
+    (libc::SYS_sendmsg, Always, "userdb"),
+    (libc::SYS_getsockopt, Always, "userdb: who answers"),
+    (libc::SYS_timerfd_create, Always, "userdb: a time limit"),
+    (libc::SYS_timerfd_settime, Always, "userdb: a time limit"),
+];
+
+/// The same number on all architectures; the C library's crate has it on few.
+const FCHMODAT2: libc::c_long = 452;
+
+/// What no session of any kind makes: to try is to be killed.
+pub const ATTACKS: &[(libc::c_long, &str)] = &[
+    (libc::SYS_execve, "a program"),
+    (libc::SYS_execveat, "a program, from memory too"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_fork, "a process"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_vfork, "a process"),
+    (libc::SYS_ptrace, "another process"),
+    (libc::SYS_process_vm_readv, "another process's memory"),
+    (libc::SYS_process_vm_writev, "another process's memory"),
+    (libc::SYS_pidfd_getfd, "another process's descriptors"),
+    (libc::SYS_mount, "a mount"),
+    (libc::SYS_umount2, "a mount"),
+    (libc::SYS_pivot_root, "a mount"),
+    (libc::SYS_move_mount, "a mount"),
+    (libc::SYS_open_tree, "a mount"),
+    (libc::SYS_fsopen, "a mount"),
+    (libc::SYS_fsconfig, "a mount"),
+    (libc::SYS_fsmount, "a mount"),
+    (libc::SYS_fspick, "a mount"),
+    (libc::SYS_mount_setattr, "a mount"),
+    (libc::SYS_chroot, "another root"),
+    (libc::SYS_unshare, "a namespace"),
+    (libc::SYS_setns, "a namespace"),
+    (libc::SYS_add_key, "keys"),
+    (libc::SYS_keyctl, "keys"),
+    (libc::SYS_request_key, "keys"),
+    (libc::SYS_bpf, "code in the kernel"),
+    (libc::SYS_perf_event_open, "a view into the kernel"),
+    (libc::SYS_userfaultfd, "races in the kernel"),
+    (libc::SYS_io_uring_setup, "calls past this filter"),
+    (libc::SYS_init_module, "code in the kernel"),
+    (libc::SYS_finit_module, "code in the kernel"),
+    (libc::SYS_kexec_load, "another kernel"),
+    (libc::SYS_kexec_file_load, "another kernel"),
+];
