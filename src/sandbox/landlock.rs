@@ -56,7 +56,8 @@ impl fmt::Display for Held {
 }
 
 /// Restricts this thread as far as the kernel can.
-pub(super) fn restrict(trees: Option<&[Tree<'_>]>) -> Held {
+#[must_use]
+pub fn restrict(trees: Option<&[Tree<'_>]>) -> Held {
     // An error is of a kernel that promised more than it does; then nothing is held.
     try_restrict(trees).unwrap_or_default()
 }

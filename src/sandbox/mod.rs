@@ -56,24 +56,6 @@ pub struct Tree<'a> {
     pub writable: bool,
 }
 
-/// Which locks are closed; a test leaves out one, to see that what it tries is refused by that one.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "each is the module of that name")]
-pub struct Locks {
-    pub limits: bool,
-    pub landlock: bool,
-    pub seccomp: bool,
-}
-
-impl Locks {
-    /// As in the product.
-    pub const ALL: Self = Self {
-        limits: true,
-        landlock: true,
-        seccomp: true,
-    };
-}
-
 /// What holds, and what does not and why. Its text is the line of the log.
 #[derive(Debug)]
 pub struct Report {
@@ -103,33 +85,24 @@ pub struct Missing(String);
 ///
 /// # Errors
 /// [`Missing`], with [`Mode::Require`] alone. The process is then locked as far as it went, and can only end.
-pub fn enter(mode: Mode, locks: Locks, trees: Option<&[Tree<'_>]>) -> Result<Report, Missing> {
-    let off = Err(Errno::ECANCELED);
-    let close = mode != Mode::Off;
-    let report = Report {
+pub fn enter(mode: Mode, trees: Option<&[Tree<'_>]>) -> Result<Report, Missing> {
+    let mut report = Report {
         mode,
-        limits: if close && locks.limits {
-            limits::set()
-        } else {
-            off
-        },
-        landlock: if close && locks.landlock {
-            landlock::restrict(trees)
-        } else {
-            Held::default()
-        },
-        // The last, since it forbids the calls of the others.
-        seccomp: if close && locks.seccomp {
-            seccomp::load(trees.is_none())
-        } else {
-            off
-        },
+        limits: Err(Errno::ECANCELED),
+        landlock: Held::default(),
+        seccomp: Err(Errno::ECANCELED),
         trees: match trees {
             None => Trees::Host,
             Some(trees) if trees.iter().all(|tree| tree.writable) => Trees::Writable,
             Some(_) => Trees::ReadOnly,
         },
     };
+    if mode != Mode::Off {
+        report.limits = limits::set();
+        report.landlock = landlock::restrict(trees);
+        // The last, since it forbids the calls of the others.
+        report.seccomp = seccomp::load(trees.is_none());
+    }
     match report.missing() {
         Some(what) if mode == Mode::Require => Err(Missing(what)),
         _ => Ok(report),

@@ -174,7 +174,6 @@ pub const SEEN: &[Row] = &[
         Always,
         "stderr or the log without waiting; nscd, sssd",
     ),
-    (libc::SYS_sendto, Always, "the log; nscd, sssd, userdb"),
     (libc::SYS_getpid, Always, "the log, raise(3)"),
     (libc::SYS_futex, Always, "the C library's locks"),
     // Memory.
@@ -184,9 +183,7 @@ pub const SEEN: &[Row] = &[
         "buffers, what the name service shares",
     ),
     (libc::SYS_mprotect, NoCode, "the allocator's heaps"),
-    (libc::SYS_mremap, Always, "buffers that grow"),
     (libc::SYS_munmap, Always, "buffers"),
-    (libc::SYS_brk, Always, "the heap"),
     // The end.
     (
         libc::SYS_prlimit64,
@@ -229,6 +226,8 @@ pub const ELSEWHERE: &[Row] = &[
         Always,
         "what descriptors are in use, without /proc",
     ),
+    (libc::SYS_brk, Always, "the heap, when it grows"),
+    (libc::SYS_mremap, Always, "buffers, when they grow"),
     (libc::SYS_madvise, Always, "the heap: musl"),
     (
         libc::SYS_clock_gettime,
@@ -244,7 +243,8 @@ pub const ELSEWHERE: &[Row] = &[
     ),
     (libc::SYS_rt_sigreturn, Always, "a crash says what it was"),
     (libc::SYS_rt_sigaction, Always, "a crash says what it was"),
-    // Names by sockets.
+    // The log, and names by sockets.
+    (libc::SYS_sendto, Always, "the log; nscd, sssd, userdb"),
     (libc::SYS_recvfrom, Always, "nscd, sssd, userdb"),
     (
         libc::SYS_recvmsg,

@@ -1,1 +1,440 @@
-//! y
+//! Each lock, by trying inside what it forbids: it fails; and with that lock open it is let through.
+
+use std::fs::{self, File, OpenOptions, read_dir, read_link};
+use std::io::{ErrorKind, Write};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use nix::fcntl::OFlag;
+use nix::libc;
+use sftp_server::sandbox::Tree as Reachable;
+use sftp_server::sandbox::landlock::{Held, restrict};
+
+use crate::inside::Outcome::{Done, Failed, Killed};
+use crate::inside::{Inside, NOBODY, Outcome, Victim};
+use crate::support::fault::Fault;
+use crate::support::request::stat;
+use crate::support::{Launch, OURS, Server, Tree};
+
+/// As if the kernel had no such call.
+const ABSENT: Outcome = Failed(libc::ENOSYS);
+
+/// `what` comes to `refused` inside, and to anything else where the locks in `by` are open.
+#[track_caller]
+fn refused(what: &str, refused: Outcome, by: &str) -> Outcome {
+    assert_eq!(Inside::with("").attempt(what), refused, "{what}, locked");
+    let open = Inside::with(by).attempt(what);
+    assert_ne!(open, refused, "{what}, with {by} open");
+    open
+}
+
+#[test]
+fn a_program_is_not_executed() {
+    assert_eq!(refused("exec", Killed, "seccomp"), Failed(libc::ENOENT));
+    refused("execveat", Killed, "seccomp");
+}
+
+#[test]
+fn a_program_in_memory_is_not_executed() {
+    assert_eq!(
+        refused("memory-and-exec", ABSENT, "seccomp"),
+        Failed(libc::ENOEXEC)
+    );
+}
+
+#[test]
+fn a_process_is_not_started() {
+    assert_eq!(refused("child", ABSENT, "seccomp"), Done);
+    // The C library then takes clone(2), whose flags a filter can see.
+    refused("clone3", ABSENT, "seccomp");
+}
+
+#[test]
+fn another_process_is_not_traced() {
+    let victim = Victim::new();
+    refused(&format!("ptrace:{}", victim.pid()), Killed, "seccomp");
+}
+
+#[test]
+fn the_memory_and_descriptors_of_another_process_are_not_reached() {
+    let victim = Victim::new();
+    refused(&format!("read-memory:{}", victim.pid()), Killed, "seccomp");
+    refused(&format!("write-memory:{}", victim.pid()), Killed, "seccomp");
+    refused("steal-descriptor", Killed, "seccomp");
+}
+
+#[test]
+fn another_process_is_not_sent_a_signal() {
+    for way in ["signal", "signal-thread"] {
+        let mut victim = Victim::new();
+        let what = format!("{way}:{}", victim.pid());
+        assert_eq!(Inside::with("").attempt(&what), ABSENT);
+        // Behind seccomp there is Landlock.
+        let mut scoped = Inside::with("seccomp");
+        assert_eq!(scoped.attempt(&what), Failed(libc::EPERM));
+        assert!(victim.lives());
+        let open = Inside::with("seccomp landlock").attempt(&what);
+        assert_eq!(open, Done);
+        assert!(!victim.lives());
+    }
+}
+
+#[test]
+fn a_descriptor_does_not_signal_another_process() {
+    let victim = Victim::new();
+    let what = format!("signal-by-descriptor:{}", victim.pid());
+    assert_eq!(refused(&what, ABSENT, "seccomp"), Done);
+}
+
+#[test]
+fn nothing_is_mounted() {
+    refused("mount", Killed, "seccomp");
+    refused("open-tree", Killed, "seccomp");
+    refused("chroot", Killed, "seccomp");
+}
+
+#[test]
+fn no_namespace_is_made_or_entered() {
+    refused("unshare", Killed, "seccomp");
+    refused("setns", Killed, "seccomp");
+}
+
+#[test]
+fn keys_are_not_reached() {
+    refused("keyctl", Killed, "seccomp");
+    refused("add-key", Killed, "seccomp");
+}
+
+#[test]
+fn nothing_is_loaded_into_the_kernel_and_nothing_is_seen_of_it() {
+    refused("bpf", Killed, "seccomp");
+    refused("perf", Killed, "seccomp");
+}
+
+#[test]
+fn a_race_in_the_kernel_gets_no_userfaultfd() {
+    refused("userfaultfd", Killed, "seccomp");
+}
+
+#[test]
+fn no_ring_makes_calls_past_the_filter() {
+    refused("io-uring", Killed, "seccomp");
+}
+
+#[test]
+fn a_server_on_this_host_is_not_connected_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let what = format!("tcp:{}", listener.local_addr().unwrap().port());
+    assert_eq!(Inside::with("").attempt(&what), ABSENT);
+    // Behind seccomp there is Landlock.
+    let denied = Inside::with("seccomp").attempt(&what);
+    assert_eq!(denied, Failed(libc::EACCES));
+    let open = Inside::with("seccomp landlock").attempt(&what);
+    assert_eq!(open, Done);
+}
+
+#[test]
+fn no_socket_but_a_local_one_is_made_and_nothing_listens() {
+    assert_eq!(refused("udp", ABSENT, "seccomp"), Done);
+    assert_eq!(refused("netlink", ABSENT, "seccomp"), Done);
+    assert_eq!(refused("listen", ABSENT, "seccomp"), Failed(libc::EBADF));
+}
+
+#[test]
+fn an_abstract_socket_is_not_connected_to() {
+    let name = format!("sftp-locks-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let _listener = UnixListener::bind_addr(&address).unwrap();
+    let attempt = |open| Inside::start(&[], open, &name).attempt("abstract-socket");
+    assert_eq!(attempt(""), Failed(libc::EPERM));
+    assert_eq!(attempt("landlock"), Done);
+}
+
+#[test]
+fn a_device_hears_no_ioctl() {
+    assert_eq!(refused("ioctl", ABSENT, "seccomp"), Done);
+}
+
+#[test]
+fn a_path_is_not_truncated_without_being_opened() {
+    let mut locked = Inside::with("");
+    assert_eq!(locked.attempt("truncate"), ABSENT);
+    assert_eq!(locked.tree.read("bait"), b"bait");
+    let mut open = Inside::with("seccomp");
+    assert_eq!(open.attempt("truncate"), Done);
+    assert_eq!(open.tree.read("bait"), b"");
+}
+
+#[test]
+fn no_fifo_or_device_is_made() {
+    let mut locked = Inside::with("");
+    assert_eq!(locked.attempt("device"), ABSENT);
+    assert!(!locked.tree.has("made"));
+    assert_eq!(Inside::with("seccomp").attempt("device"), Done);
+}
+
+#[test]
+fn what_no_session_does_is_as_absent_as_another_abi() {
+    assert_eq!(refused("priority", ABSENT, "seccomp"), Done);
+    assert_eq!(Inside::with("").attempt("other-abi"), ABSENT);
+}
+
+#[test]
+fn off_opens_all_of_them() {
+    let mut off = Inside::start(&["--sandbox", "off"], "", "");
+    assert_eq!(off.attempt("exec"), Failed(libc::ENOENT));
+    let status = fs::read_to_string(format!("/proc/{}/status", off.server.pid())).unwrap();
+    assert!(status.contains("\nNoNewPrivs:\t0\n"), "{status}");
+    assert!(status.contains("\nSeccomp:\t0\n"), "{status}");
+}
+
+#[test]
+fn nothing_that_is_executed_would_gain_privileges_and_no_core_is_left() {
+    let inside = Inside::with("");
+    let proc = |file| fs::read_to_string(format!("/proc/{}/{file}", inside.server.pid())).unwrap();
+    let status = proc("status");
+    assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+    assert!(status.contains("\nSeccomp:\t2\n"), "{status}");
+    let limits = proc("limits");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let words: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{limits}");
+}
+
+/// Whether another process of the same user can read this file of the server in `/proc`.
+fn readable(inside: &Inside, file: &str) -> bool {
+    let path = format!("/proc/{}/{file}", inside.server.pid());
+    let mut cat = Command::new("head");
+    cat.args(["-c1", &path]).uid(NOBODY).gid(NOBODY);
+    let output = cat.stderr(Stdio::null()).output().unwrap();
+    !output.stdout.is_empty()
+}
+
+#[test]
+fn the_users_other_processes_do_not_look_into_a_session() {
+    for file in ["environ", "maps"] {
+        assert!(!readable(&Inside::with(""), file), "{file}");
+        assert!(readable(&Inside::with("limits"), file), "{file}, open");
+    }
+}
+
+#[test]
+fn an_inherited_descriptor_is_closed() {
+    let tree = Tree::new();
+    let secret = tree.file("secret", "secret");
+    let script = format!("exec 7<{} 42<&7; exec {OURS}", secret.display());
+    let server = Launch::program("bash", &tree)
+        .args(["-c", &script])
+        .connect();
+    let open = read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+    let open = open.map(|entry| read_link(entry.unwrap().path()).unwrap());
+    assert!(open.into_iter().all(|target| target != secret));
+}
+
+#[test]
+fn the_log_says_what_holds() {
+    let line = |server: Server| {
+        let stderr = server.stderr();
+        let line = stderr.lines().find(|line| line.starts_with("sandbox:"));
+        line.unwrap_or_else(|| panic!("no line of the locks in {stderr}"))
+            .to_owned()
+    };
+    let ended = |faults: &[Fault], mode: &str| {
+        let tree = Tree::new();
+        Fault::around(faults, || {
+            let args = ["-e", "-l", "INFO", "--sandbox", mode];
+            let mut server = Server::with(&tree, args);
+            server.call(&stat(".")).attrs();
+            server.close_input();
+            line(server)
+        })
+    };
+    let all = ended(&[], "require");
+    let (before, after) = all.split_once("landlock ABI ").unwrap();
+    assert_eq!(before, "sandbox: no_new_privs, ");
+    assert!(after.ends_with("(net, scope), seccomp"), "{all}");
+    let no_seccomp = Fault::new(libc::SYS_seccomp, libc::EINVAL);
+    assert!(ended(&[no_seccomp], "auto").ends_with(", no seccomp"));
+    let no_landlock = Fault::new(libc::SYS_landlock_create_ruleset, libc::EOPNOTSUPP);
+    assert_eq!(
+        ended(&[no_landlock], "auto"),
+        "sandbox: no_new_privs, no landlock, seccomp"
+    );
+    assert_eq!(ended(&[], "off"), "sandbox: off");
+}
+
+#[test]
+fn require_refuses_a_kernel_without_filters_in_words() {
+    let tree = Tree::new();
+    let no_seccomp = Fault::new(libc::SYS_seccomp, libc::EINVAL);
+    let finished = Fault::around(&[no_seccomp], || {
+        Launch::new(&tree)
+            .args(["-e", "--sandbox", "require"])
+            .run(Stdio::null(), Stdio::piped())
+    });
+    assert_eq!(finished.status.code(), Some(1));
+    assert_eq!(finished.stdout, b"");
+    let text = finished.stderr_text();
+    let words = "cannot lock the session (--sandbox require): seccomp: EINVAL: Invalid argument; \
+                 it takes a kernel with CONFIG_SECCOMP_FILTER, or take --sandbox auto";
+    // Once for who started it, once for the log.
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines, [&format!("sftp-server: {words}"), words]);
+}
+
+#[test]
+fn another_word_for_a_mode_is_a_usage_error() {
+    let finished = Launch::new(Tree::new().root())
+        .args(["--sandbox", "strict"])
+        .run(Stdio::null(), Stdio::piped());
+    assert_eq!(finished.status.code(), Some(1));
+    let text = finished.stderr_text();
+    assert!(text.contains("it is auto, require or off"), "{text}");
+}
+
+/// A tree beside which lies bait: `in` and `outside`.
+fn two_trees() -> Tree {
+    let tree = Tree::new();
+    for side in ["in", "outside"] {
+        tree.dir(side);
+        tree.dir(format!("{side}/dir"));
+        tree.file(format!("{side}/file"), "bait");
+    }
+    tree.link("in/out", "../outside/file");
+    tree
+}
+
+/// What `attempt` comes to in a thread to which `in` alone is reachable; each is let through where nothing is locked.
+#[track_caller]
+fn locked_in<T: Send>(tree: &Tree, writable: bool, attempt: impl Fn() -> T + Sync) -> T {
+    thread::scope(|scope| {
+        let locked = scope.spawn(|| {
+            let top = File::open(tree.at("in")).unwrap();
+            let held = restrict(Some(&[Reachable {
+                top: top.as_fd(),
+                writable,
+            }]));
+            let Held { files, .. } = held;
+            assert!(files, "this kernel cannot hold us: {held}");
+            attempt()
+        });
+        locked
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+#[track_caller]
+fn denied(writable: bool, attempt: impl Fn(&Tree) -> std::io::Result<()> + Sync) {
+    let tree = two_trees();
+    let before = tree.snapshot();
+    let error = locked_in(&tree, writable, || attempt(&tree)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    let differences = before.differences(&tree.snapshot());
+    assert!(differences.is_empty(), "{differences:?}");
+    thread::scope(|scope| scope.spawn(|| attempt(&tree)).join().unwrap())
+        .expect("with the lock open it is let through");
+}
+
+#[test]
+fn what_lies_outside_the_tree_is_not_read() {
+    denied(true, |tree| fs::read(tree.at("outside/file")).map(drop));
+    denied(true, |tree| read_dir(tree.at("outside")).map(drop));
+    // However it is reached.
+    denied(true, |tree| fs::read(tree.at("in/out")).map(drop));
+}
+
+#[test]
+fn what_lies_outside_the_tree_is_not_changed() {
+    denied(true, |tree| {
+        let file = OpenOptions::new()
+            .append(true)
+            .open(tree.at("outside/file"));
+        file?.write_all(b"more")
+    });
+    denied(true, |tree| fs::write(tree.at("outside/new"), ""));
+    denied(true, |tree| fs::create_dir(tree.at("outside/new")));
+    denied(true, |tree| symlink("x", tree.at("outside/new")));
+    denied(true, |tree| fs::remove_file(tree.at("outside/file")));
+    denied(true, |tree| fs::remove_dir(tree.at("outside/dir")));
+}
+
+#[test]
+fn what_lies_outside_the_tree_is_not_truncated() {
+    denied(true, |tree| {
+        Ok(nix::unistd::truncate(&tree.at("outside/file"), 0)?)
+    });
+    denied(true, |tree| {
+        let flags = OFlag::O_RDONLY | OFlag::O_TRUNC;
+        let mode = nix::sys::stat::Mode::empty();
+        Ok(nix::fcntl::open(&tree.at("outside/file"), flags, mode).map(drop)?)
+    });
+}
+
+#[test]
+fn a_program_in_the_tree_is_not_executed() {
+    let tree = two_trees();
+    fs::copy("/bin/true", tree.at("in/true")).unwrap();
+    let run = || Command::new(tree.at("in/true")).status();
+    let error = locked_in(&tree, true, run).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(run().unwrap().success());
+}
+
+#[test]
+fn a_read_only_tree_stays_read_only_in_the_kernel() {
+    denied(false, |tree| fs::write(tree.at("in/new"), ""));
+    denied(false, |tree| fs::remove_file(tree.at("in/file")));
+    denied(false, |tree| {
+        fs::rename(tree.at("in/file"), tree.at("in/new"))
+    });
+    denied(false, |tree| {
+        Ok(nix::unistd::truncate(&tree.at("in/file"), 0)?)
+    });
+    let tree = two_trees();
+    let read = || fs::read(tree.at("in/file"));
+    assert_eq!(locked_in(&tree, false, read).unwrap(), b"bait");
+}
+
+#[test]
+fn within_the_tree_everything_goes_on() {
+    let tree = two_trees();
+    tree.fifo("in/fifo");
+    let work = || -> std::io::Result<()> {
+        fs::write(tree.at("in/new"), "new")?;
+        fs::rename(tree.at("in/new"), tree.at("in/dir/moved"))?;
+        fs::hard_link(tree.at("in/dir/moved"), tree.at("in/linked"))?;
+        fs::rename(tree.at("in/fifo"), tree.at("in/dir/fifo"))?;
+        symlink("dir", tree.at("in/link"))?;
+        File::options()
+            .write(true)
+            .open(tree.at("in/linked"))?
+            .set_len(1)?;
+        fs::create_dir(tree.at("in/made"))?;
+        fs::remove_dir(tree.at("in/made"))?;
+        fs::remove_file(tree.at("in/link"))
+    };
+    locked_in(&tree, true, work).unwrap();
+    assert_eq!(tree.names("in"), [&b"dir"[..], b"file", b"linked", b"out"]);
+    assert_eq!(tree.names("in/dir"), [&b"fifo"[..], b"moved"]);
+    assert_eq!(tree.read("in/dir/moved"), b"n");
+}
+
+#[test]
+fn users_are_still_named_beside_a_tree_and_their_passwords_are_not_read() {
+    let tree = two_trees();
+    let (user, shadow) = locked_in(&tree, true, || {
+        let user = nix::unistd::User::from_name("daemon").unwrap();
+        (user.map(|user| user.uid.as_raw()), fs::read("/etc/shadow"))
+    });
+    assert_eq!(user, Some(1));
+    assert_eq!(shadow.unwrap_err().kind(), ErrorKind::PermissionDenied);
+}

@@ -1,0 +1,176 @@
+/*
+ * What an attacker would run inside a session, preloaded into the server by the tests of tests/jail/locks.rs.
+ *
+ * SYMLINK with the target "probe:NAME[:NUMBER]" tries what is called so; the link then holds "done" or the number of the error.
+ * LOCKS_OPEN, a list of names, keeps locks open: the calls that close them are then not made.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int open_lock(const char *lock)
+{
+	const char *open = getenv("LOCKS_OPEN");
+	return open && strstr(open, lock);
+}
+
+/* The two ways by which Rust's crates close locks. */
+long syscall(long number, ...)
+{
+	static long (*next)(long, ...);
+	long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_seccomp && open_lock("seccomp"))
+		return 0;
+	if (number == SYS_landlock_restrict_self && open_lock("landlock"))
+		return 0;
+	if (!next)
+		next = dlsym(RTLD_NEXT, "syscall");
+	return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int prctl(int option, ...)
+{
+	long a[4];
+	va_list list;
+
+	va_start(list, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (option == PR_SET_DUMPABLE && open_lock("limits"))
+		return 0;
+	return syscall(SYS_prctl, option, a[0], a[1], a[2], a[3]);
+}
+
+static long abstract_socket(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const char *name = getenv("LOCKS_SOCKET");
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(to.sun_path + 1, name);
+	return connect(fd, (void *)&to, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+}
+
+static long tcp(long port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd < 0 ? fd : connect(fd, (void *)&to, sizeof to);
+}
+
+static long memory_and_exec(void)
+{
+	char *none[] = { NULL };
+	int fd = syscall(SYS_memfd_create, "x", 0);
+
+	return fd < 0 ? fd : syscall(SYS_execveat, fd, "", none, none, AT_EMPTY_PATH);
+}
+
+static long child(void)
+{
+	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static long code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return page == MAP_FAILED ? -1 : 0;
+}
+
+static long try(const char *what, long number)
+{
+	char *none[] = { NULL };
+	char byte = 0;
+	struct iovec one = { &byte, 1 };
+	long zeros[32] = { 0 };
+
+#define IF(name, attempt) if (!strcmp(what, name)) return (attempt);
+	IF("exec", syscall(SYS_execve, "/nonexistent", none, none))
+	IF("memory-and-exec", memory_and_exec())
+	IF("execveat", syscall(SYS_execveat, -1, "nonexistent", none, none, 0))
+	IF("child", child())
+	IF("clone3", syscall(SYS_clone3, zeros, 0))
+	IF("ptrace", ptrace(PTRACE_ATTACH, number, 0, 0))
+	IF("read-memory", syscall(SYS_process_vm_readv, number, &one, 1, &one, 1, 0))
+	IF("write-memory", syscall(SYS_process_vm_writev, number, &one, 1, &one, 1, 0))
+	IF("steal-descriptor", syscall(SYS_pidfd_getfd, -1, 0, 0))
+	IF("signal", kill(number, SIGTERM))
+	IF("signal-thread", syscall(SYS_tgkill, number, number, SIGTERM))
+	IF("signal-by-descriptor", fcntl(0, F_SETOWN, number))
+	IF("mount", mount("none", "/nonexistent", "tmpfs", 0, NULL))
+	IF("open-tree", syscall(SYS_open_tree, -1, "", 0))
+	IF("chroot", chroot("/nonexistent"))
+	IF("unshare", unshare(CLONE_NEWUSER))
+	IF("setns", setns(-1, 0))
+	IF("keyctl", syscall(SYS_keyctl, 0, -3, 1, 0, 0))
+	IF("add-key", syscall(SYS_add_key, "user", "locks", "x", 1, -3))
+	IF("bpf", syscall(SYS_bpf, -1, zeros, sizeof zeros))
+	IF("perf", syscall(SYS_perf_event_open, NULL, 0, 0, -1, 0))
+	IF("userfaultfd", syscall(SYS_userfaultfd, -1))
+	IF("io-uring", syscall(SYS_io_uring_setup, 0, zeros))
+	IF("tcp", tcp(number))
+	IF("udp", socket(AF_INET6, SOCK_DGRAM, 0))
+	IF("netlink", socket(AF_NETLINK, SOCK_RAW, 0))
+	IF("abstract-socket", abstract_socket())
+	IF("listen", bind(-1, NULL, 0))
+	IF("ioctl", ioctl(0, FIONREAD, zeros))
+	IF("truncate", truncate("bait", 0))
+	IF("device", mknod("made", S_IFIFO | 0600, 0))
+	IF("code", code())
+	IF("priority", syscall(SYS_getpriority, 0, 0))
+	IF("other-abi", syscall(0x40000000 + SYS_getpid))
+	errno = ENOTSUP;
+	return -1;
+}
+
+int symlinkat(const char *target, int directory, const char *link)
+{
+	static int (*next)(const char *, int, const char *);
+	char what[64] = "", result[64];
+	long number = 0, made;
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "symlinkat");
+	if (sscanf(target, "probe:%63[^:]:%ld", what, &number) < 1)
+		return next(target, directory, link);
+	errno = 0;
+	made = try(what, number);
+	if (made == -1)
+		snprintf(result, sizeof result, "%d", errno);
+	else
+		strcpy(result, "done");
+	return next(result, directory, link);
+}
