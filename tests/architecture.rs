@@ -56,10 +56,12 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("rustix", &["fs/"], "for what nix lacks, on files"),
     (
         "std::fs",
-        // Counts the descriptors that are open already.
-        &["fs/", "session/handles.rs"],
+        // Counts the descriptors that are open already; lists them, to close what was inherited.
+        &["fs/", "session/handles.rs", "sandbox/limits.rs"],
         "only fs acts on files",
     ),
+    ("landlock", &["sandbox/"], "a lock"),
+    ("seccompiler", &["sandbox/"], "a lock"),
     ("std::os::unix::fs", &["fs/"], "only fs acts on files"),
     ("std::os::unix::net", &["log/"], "for /dev/log alone"),
     ("std::net", &[], "the network is sshd's"),

@@ -162,12 +162,6 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_symlinkat, Always, "SYMLINK"),
     (libc::SYS_umask, Always, "an exact mode at OPEN"),
     // The log and names.
-    (
-        libc::SYS_socket,
-        UNIX,
-        "/dev/log after a restart; nscd, sssd, userdb",
-    ),
-    (libc::SYS_connect, Always, "the same"),
     #[cfg(target_arch = "x86_64")]
     (
         libc::SYS_poll,
@@ -175,14 +169,12 @@ pub const SEEN: &[Row] = &[
         "stderr or the log without waiting; nscd, sssd",
     ),
     (libc::SYS_getpid, Always, "the log, raise(3)"),
-    (libc::SYS_futex, Always, "the C library's locks"),
     // Memory.
     (
         libc::SYS_mmap,
         NoCode,
         "buffers, what the name service shares",
     ),
-    (libc::SYS_mprotect, NoCode, "the allocator's heaps"),
     (libc::SYS_munmap, Always, "buffers"),
     // The end.
     (
@@ -243,7 +235,17 @@ pub const ELSEWHERE: &[Row] = &[
     ),
     (libc::SYS_rt_sigreturn, Always, "a crash says what it was"),
     (libc::SYS_rt_sigaction, Always, "a crash says what it was"),
-    // The log, and names by sockets.
+    // The log, and names by sockets or by modules that are yet to be loaded.
+    (
+        libc::SYS_socket,
+        UNIX,
+        "/dev/log after a restart; nscd, sssd, userdb",
+    ),
+    (
+        libc::SYS_connect,
+        Always,
+        "/dev/log after a restart; nscd, sssd, userdb",
+    ),
     (libc::SYS_sendto, Always, "the log; nscd, sssd, userdb"),
     (libc::SYS_recvfrom, Always, "nscd, sssd, userdb"),
     (
@@ -253,6 +255,12 @@ pub const ELSEWHERE: &[Row] = &[
     ),
     (libc::SYS_sendmsg, Always, "userdb"),
     (libc::SYS_getsockopt, Always, "userdb: who answers"),
+    (libc::SYS_mprotect, NoCode, "a module"),
+    (
+        libc::SYS_futex,
+        Always,
+        "a module, once; the C library's locks",
+    ),
     (libc::SYS_timerfd_create, Always, "userdb: a time limit"),
     (libc::SYS_timerfd_settime, Always, "userdb: a time limit"),
 ];

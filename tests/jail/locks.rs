@@ -19,8 +19,10 @@ use sftp_server::sandbox::landlock::{Held, restrict};
 use crate::inside::Outcome::{Done, Failed, Killed};
 use crate::inside::{Inside, NOBODY, Outcome, Victim};
 use crate::support::fault::Fault;
-use crate::support::request::stat;
-use crate::support::{Launch, OURS, Server, Tree};
+use crate::support::packet::code::PERMISSION_DENIED;
+use crate::support::packet::pflags::WRITE;
+use crate::support::request::{open as open_request, stat};
+use crate::support::{Attrs, Launch, OURS, Reply, Server, Tree};
 
 /// As if the kernel had no such call.
 const ABSENT: Outcome = Failed(libc::ENOSYS);
@@ -224,6 +226,22 @@ fn the_users_other_processes_do_not_look_into_a_session() {
         assert!(!readable(&Inside::with(""), file), "{file}");
         assert!(readable(&Inside::with("limits"), file), "{file}, open");
     }
+}
+
+#[test]
+fn a_request_does_not_write_into_another_process_of_the_user() {
+    let victim = Victim::new();
+    let memory = format!("/proc/{}/mem", victim.pid());
+    let write = |open| {
+        let mut inside = Inside::with(open);
+        let request = open_request(&memory, WRITE, &Attrs::default());
+        match inside.server.call(&request) {
+            Reply::Handle(_) => Ok(()),
+            reply => Err(reply.code()),
+        }
+    };
+    assert_eq!(write(""), Err(PERMISSION_DENIED));
+    assert_eq!(write("landlock"), Ok(()));
 }
 
 #[test]

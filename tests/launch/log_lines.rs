@@ -54,6 +54,11 @@ fn is_added(line: &str) -> bool {
     text(line).starts_with("transfer \"")
 }
 
+/// Ours alone, and not of the session: jail/locks.rs reads it.
+fn is_about_locks(line: &str) -> bool {
+    text(line).starts_with("sandbox: ")
+}
+
 /// "debug3: process_read: allocate 0 => 10": OpenSSH's read buffer grows.
 fn is_about_memory(line: &str) -> bool {
     text(line).starts_with("debug3: process_read: allocate ")
@@ -124,6 +129,7 @@ pub(crate) fn record(
     Recorded {
         lines: lines
             .iter()
+            .filter(|line| !is_about_locks(line))
             .map(|line| line.replace(root, "TREE"))
             .collect(),
         status: finished.status,
