@@ -1,4 +1,5 @@
-//! Landlock: the trees with just the rights that the policy grants, no TCP, no signals and abstract sockets to others.
+//! Landlock: the trees with just the rights that the policy grants; no other process's memory, no TCP, no signals and
+//! abstract sockets to others.
 //!
 //! What a kernel lacks is left out; [`Held`] tells. Rules are by descriptor, and a union up the host's tree: where a
 //! read-only bind lies beneath a writable tree on the host, the kernel grants writing, and the view alone refuses it.
@@ -12,7 +13,7 @@ use std::fmt;
 use ::landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
     PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
-    Scope,
+    RulesetStatus, Scope,
 };
 
 use super::Tree;
@@ -27,16 +28,18 @@ pub struct Held {
 }
 
 impl Held {
+    /// ABI 1 would refuse every rename and link to another directory, so it is not used.
     pub(super) fn of(abi: u8, trees: bool) -> Self {
         Self {
             abi,
-            // ABI 1 would refuse every rename and link to another directory, so nothing is restricted there.
             files: trees && abi >= 2,
         }
     }
 
     fn parts(self) -> Vec<&'static str> {
         let parts = [
+            // Whoever is restricted at all looks into no process that is not.
+            (self.abi >= 2, "ptrace"),
             (self.files, "fs"),
             (self.abi >= 4, "net"),
             (self.abi >= 6, "scope"),
@@ -59,31 +62,53 @@ impl fmt::Display for Held {
 #[must_use]
 pub fn restrict(trees: Option<&[Tree<'_>]>) -> Held {
     // An error is of a kernel that promised more than it does; then nothing is held.
-    try_restrict(trees).unwrap_or_default()
+    match trees {
+        Some(trees) => within(trees),
+        None => anywhere(),
+    }
+    .unwrap_or_default()
 }
 
-fn try_restrict(trees: Option<&[Tree<'_>]>) -> Result<Held, RulesetError> {
-    let mut ruleset = Ruleset::default();
-    if trees.is_some() {
-        ruleset = ruleset
-            .set_compatibility(CompatLevel::SoftRequirement)
-            .handle_access(AccessFs::Refer)?
-            .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(AccessFs::from_all(KNOWN))?;
-    }
-    let mut ruleset = ruleset
+fn within(trees: &[Tree<'_>]) -> Result<Held, RulesetError> {
+    let ruleset = unless_abi_1()?
+        .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?
         .create()?;
-    if let Some(trees) = trees {
-        ruleset = allow(ruleset, trees)?;
-    }
-    Ok(match ruleset.restrict_self()?.landlock {
-        LandlockStatus::Available { effective_abi, .. } => {
-            Held::of(effective_abi as u8, trees.is_some())
+    let status = allow(ruleset, trees)?.restrict_self()?;
+    Ok(Held::of(abi(status.landlock), true))
+}
+
+fn anywhere() -> Result<Held, RulesetError> {
+    let status = Ruleset::default()
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .scope(Scope::from_all(KNOWN))?
+        .create()?
+        .restrict_self()?;
+    if status.ruleset == RulesetStatus::NotEnforced && abi(status.landlock) >= 2 {
+        // ABI 2 and 3 restrict files alone: a rule that allows all keeps us out of other processes at least.
+        let ruleset = unless_abi_1()?.create()?;
+        if let Ok(top) = PathFd::new("/") {
+            let all = PathBeneath::new(top, AccessFs::Refer);
+            ruleset.add_rule(all)?.restrict_self()?;
         }
-        _ => Held::default(),
-    })
+    }
+    Ok(Held::of(abi(status.landlock), false))
+}
+
+/// A ruleset that is none where the kernel cannot allow renames to other directories.
+fn unless_abi_1() -> Result<Ruleset, RulesetError> {
+    Ok(Ruleset::default()
+        .set_compatibility(CompatLevel::SoftRequirement)
+        .handle_access(AccessFs::Refer)?
+        .set_compatibility(CompatLevel::BestEffort))
+}
+
+fn abi(status: LandlockStatus) -> u8 {
+    match status {
+        LandlockStatus::Available { effective_abi, .. } => effective_abi as u8,
+        _ => 0,
+    }
 }
 
 fn allow(mut ruleset: RulesetCreated, trees: &[Tree<'_>]) -> Result<RulesetCreated, RulesetError> {

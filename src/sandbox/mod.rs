@@ -182,14 +182,18 @@ mod tests {
         let line = |abi, trees| report(abi, trees).to_string();
         assert_eq!(
             line(7, Trees::Writable),
-            "sandbox: no_new_privs, landlock ABI 7 (fs, net, scope), seccomp"
+            "sandbox: no_new_privs, landlock ABI 7 (ptrace, fs, net, scope), seccomp"
         );
         assert_eq!(
             line(4, Trees::Host),
-            "sandbox: no_new_privs, landlock ABI 4 (net), seccomp"
+            "sandbox: no_new_privs, landlock ABI 4 (ptrace, net), seccomp"
         );
         assert_eq!(
             line(3, Trees::Host),
+            "sandbox: no_new_privs, landlock ABI 3 (ptrace), seccomp"
+        );
+        assert_eq!(
+            line(1, Trees::Writable),
             "sandbox: no_new_privs, no landlock, seccomp"
         );
         let none = Report {

@@ -21,7 +21,7 @@ use crate::inside::{Inside, NOBODY, Outcome, Victim};
 use crate::support::fault::Fault;
 use crate::support::packet::code::PERMISSION_DENIED;
 use crate::support::packet::pflags::WRITE;
-use crate::support::request::{open as open_request, stat};
+use crate::support::request::{hardlink, mkdir, open as open_request, rename, stat};
 use crate::support::{Attrs, Launch, OURS, Reply, Server, Tree};
 
 /// As if the kernel had no such call.
@@ -241,6 +241,15 @@ fn a_request_does_not_write_into_another_process_of_the_user() {
         }
     };
     assert_eq!(write(""), Err(PERMISSION_DENIED));
+    // Landlock knew nothing but files then; renames still go anywhere.
+    for old in ["abi-2", "abi-3"] {
+        assert_eq!(write(old), Err(PERMISSION_DENIED), "{old}");
+        let mut inside = Inside::with(old);
+        inside.server.ok(&mkdir("dir", &Attrs::default()));
+        inside.server.ok(&rename("bait", "dir/bait"));
+        inside.server.ok(&hardlink("dir/bait", "linked"));
+        assert_eq!(inside.tree.read("linked"), b"bait");
+    }
     assert_eq!(write("landlock"), Ok(()));
 }
 
@@ -278,7 +287,7 @@ fn the_log_says_what_holds() {
     let all = ended(&[], "require");
     let (before, after) = all.split_once("landlock ABI ").unwrap();
     assert_eq!(before, "sandbox: no_new_privs, ");
-    assert!(after.ends_with("(net, scope), seccomp"), "{all}");
+    assert!(after.ends_with("(ptrace, net, scope), seccomp"), "{all}");
     let no_seccomp = Fault::new(libc::SYS_seccomp, libc::EINVAL);
     assert!(ended(&[no_seccomp], "auto").ends_with(", no seccomp"));
     let no_landlock = Fault::new(libc::SYS_landlock_create_ruleset, libc::EOPNOTSUPP);

@@ -2,7 +2,8 @@
  * What an attacker would run inside a session, preloaded into the server by the tests of tests/jail/locks.rs.
  *
  * SYMLINK with the target "probe:NAME[:NUMBER]" tries what is called so; the link then holds "done" or the number of the error.
- * LOCKS_OPEN, a list of names, keeps locks open: the calls that close them are then not made.
+ * LOCKS_OPEN, a list of names, keeps locks open: the calls that close them are then not made. "abi-N" in it stands for a
+ * kernel whose Landlock is that old.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -47,6 +48,8 @@ long syscall(long number, ...)
 	va_end(list);
 	if (number == SYS_seccomp && open_lock("seccomp"))
 		return 0;
+	if (number == SYS_landlock_create_ruleset && a[2] == LANDLOCK_CREATE_RULESET_VERSION && open_lock("abi-"))
+		return atoi(strstr(getenv("LOCKS_OPEN"), "abi-") + 4);
 	if (number == SYS_landlock_restrict_self && open_lock("landlock"))
 		return 0;
 	if (!next)
