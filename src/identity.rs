@@ -134,6 +134,10 @@ impl Names {
 ///
 /// It does so module by module, the next one when those before do not know somebody; so nobody is asked for here.
 pub fn warm() {
+    if cfg!(target_feature = "crt-static") {
+        // glibc can load no module into a static program: libnss_systemd crashes it.
+        return;
+    }
     const NOBODY: u32 = u32::MAX;
     let _ = User::from_uid(Uid::from_raw(NOBODY));
     let _ = Group::from_gid(Gid::from_raw(NOBODY));

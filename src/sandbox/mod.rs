@@ -83,6 +83,9 @@ pub struct Missing(String);
 
 /// Closes the locks; without `trees` file access is not restricted, all else is.
 ///
+/// Code may be mapped without `trees` alone, where the name service can load a module when it first needs it; in a
+/// static program never, since glibc cannot load them there: some crash it.
+///
 /// # Errors
 /// [`Missing`], with [`Mode::Require`] alone. The process is then locked as far as it went, and can only end.
 pub fn enter(mode: Mode, trees: Option<&[Tree<'_>]>) -> Result<Report, Missing> {
@@ -101,7 +104,8 @@ pub fn enter(mode: Mode, trees: Option<&[Tree<'_>]>) -> Result<Report, Missing> 
         report.limits = limits::set();
         report.landlock = landlock::restrict(trees);
         // The last, since it forbids the calls of the others.
-        report.seccomp = seccomp::load(trees.is_none());
+        let modules = trees.is_none() && !cfg!(target_feature = "crt-static");
+        report.seccomp = seccomp::load(modules);
     }
     match report.missing() {
         Some(what) if mode == Mode::Require => Err(Missing(what)),

@@ -9,10 +9,10 @@ use seccompiler::{Error, TargetArch, apply_filter};
 
 use super::filter::{Answer, Argument, assemble};
 
-/// Loads the filter for this thread and what it starts. `code` may be mapped for what the name service has yet to load.
-pub(super) fn load(code: bool) -> Result<(), Errno> {
+/// Loads the filter for this thread and what it starts. With `modules`, the name service may map code.
+pub(super) fn load(modules: bool) -> Result<(), Errno> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| Errno::ENOSYS)?;
-    let program = assemble(answers(std::process::id(), code), architecture);
+    let program = assemble(answers(std::process::id(), modules), architecture);
     apply_filter(&program).map_err(|error| match error {
         Error::Prctl(error) | Error::Seccomp(error) => {
             Errno::from_raw(error.raw_os_error().unwrap_or_default())
@@ -22,12 +22,12 @@ pub(super) fn load(code: bool) -> Result<(), Errno> {
 }
 
 /// The tables as the filter wants them; `pid` is ours.
-fn answers(pid: u32, code: bool) -> Vec<(u32, Answer)> {
+fn answers(pid: u32, modules: bool) -> Vec<(u32, Answer)> {
     let kill = ATTACKS.iter().map(|(call, _)| (*call, Answer::Kill));
     let rows = SEEN.iter().chain(ELSEWHERE);
     let allow = rows.map(|(call, condition, _)| {
         let answer = match condition {
-            NoCode if !code => Answer::AllowIf(NO_CODE),
+            NoCode if !modules => Answer::AllowIf(NO_CODE),
             Always | NoCode => Answer::Allow,
             OneOf(arguments) => Answer::AllowIf(arguments),
             Ourselves => Answer::AllowFor(pid),
@@ -44,7 +44,7 @@ fn answers(pid: u32, code: bool) -> Vec<(u32, Answer)> {
 pub enum Condition {
     /// Whatever its arguments are.
     Always,
-    /// Where it maps no code; or always, where the name service has code to load.
+    /// Where it maps no code; or always, where the name service has modules to load.
     NoCode,
     /// Where an argument is one of these.
     OneOf(&'static [Argument]),
