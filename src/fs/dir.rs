@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
@@ -29,7 +30,7 @@ struct Jailed {
     /// The attributes of the directory above: never those of one that lies outside.
     above: FileStat,
     /// What is bound here; listed in place of what stands there on the disk.
-    bound: Vec<(Vec<u8>, OwnedFd)>,
+    bound: Vec<(Vec<u8>, Arc<OwnedFd>)>,
     /// How many of these were listed.
     listed: usize,
 }
@@ -55,22 +56,18 @@ impl Dir {
     }
 
     /// A directory of a jail, with the directory above it and what is bound in it.
-    pub(super) fn in_jail(fd: OwnedFd, above: FileStat, bound: &[(&[u8], &Tree)]) -> Result<Self> {
-        let mut held = Vec::new();
-        for (name, tree) in bound {
-            held.push((
-                name.to_vec(),
-                tree.fd.try_clone().map_err(|_| Errno::EMFILE)?,
-            ));
-        }
-        Ok(Self {
+    pub(super) fn in_jail(fd: OwnedFd, above: FileStat, bound: &[(&[u8], &Tree)]) -> Self {
+        let bound = bound.iter();
+        Self {
             jailed: Some(Jailed {
                 above,
-                bound: held,
+                bound: bound
+                    .map(|(name, tree)| (name.to_vec(), Arc::clone(&tree.fd)))
+                    .collect(),
                 listed: 0,
             }),
             ..Self::new(fd)
-        })
+        }
     }
 
     /// Gives entry after entry to `take`, with its attributes (of a link, the link's), until it is full or the directory ends.

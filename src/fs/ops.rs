@@ -126,7 +126,7 @@ impl View {
             } else {
                 Vec::new()
             };
-            Ok(Dir::in_jail(fd, above, &bound)?)
+            Ok(Dir::in_jail(fd, above, &bound))
         })
     }
 

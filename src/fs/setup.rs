@@ -239,7 +239,7 @@ fn tree(step: &str, flag: &str, dir: &Path, at: &Path, read_only: bool) -> Resul
     let host = View::host().canonical(dir);
     match (opened, host) {
         (Ok(fd), Ok(host)) => Ok(Tree {
-            fd,
+            fd: fd.into(),
             host,
             path: at.to_path_buf(),
             read_only,

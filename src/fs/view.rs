@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -43,8 +43,8 @@ pub(super) struct Jail {
 /// A directory of the host that is part of the view, with all beneath it.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// `O_PATH`.
-    pub(super) fd: OwnedFd,
+    /// `O_PATH`; open directories that list it share it.
+    pub(super) fd: Arc<OwnedFd>,
     /// Its canonical path on the host, and its path in the view, both as they were at the start.
     pub(super) host: PathBuf,
     pub(super) path: PathBuf,
@@ -190,7 +190,7 @@ impl Jail {
     pub(super) fn of_host() -> Result<Self> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = Tree {
-            fd: open("/", flags, Mode::empty())?,
+            fd: open("/", flags, Mode::empty())?.into(),
             host: PathBuf::from("/"),
             path: PathBuf::from("/"),
             read_only: false,
