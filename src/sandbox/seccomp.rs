@@ -99,6 +99,7 @@ pub const SEEN: &[Row] = &[
         Always,
         "OPEN, OPENDIR, statvfs; names, the time zone",
     ),
+    (libc::SYS_openat2, Always, "a path beneath a root, at once"),
     (
         libc::SYS_getdents64,
         Always,
@@ -109,18 +110,8 @@ pub const SEEN: &[Row] = &[
         Always,
         "STAT, LSTAT, FSTAT, READDIR; names",
     ),
-    (
-        libc::SYS_statx,
-        Always,
-        "what a file is that a rename or a copy is about",
-    ),
+    (libc::SYS_statx, Always, "the time zone's file"),
     (libc::SYS_readlinkat, Always, "READLINK; users as files"),
-    #[cfg(target_arch = "x86_64")]
-    (
-        libc::SYS_readlink,
-        Always,
-        "REALPATH without a root, by realpath(3)",
-    ),
     (libc::SYS_getcwd, Always, "REALPATH without a root"),
     // Handles.
     (libc::SYS_pread64, Always, "READ, copy-data"),
@@ -136,6 +127,7 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_fchmod, Always, "FSETSTAT: permissions"),
     (libc::SYS_fchown, Always, "FSETSTAT: owner"),
     (libc::SYS_fstatfs, Always, "statvfs, fstatvfs"),
+    (libc::SYS_statfs, Always, "statvfs of a path"),
     // Names in directories.
     (libc::SYS_fchmodat, Always, "SETSTAT: permissions"),
     #[cfg(target_arch = "x86_64")]
@@ -200,7 +192,6 @@ pub const SEEN: &[Row] = &[
 /// What is made elsewhere: by other C libraries, kernels, architectures, name services, and in failures.
 pub const ELSEWHERE: &[Row] = &[
     // Other kernels, architectures and C libraries.
-    (libc::SYS_openat2, Always, "a path beneath a root, at once"),
     (
         libc::SYS_fstat,
         Always,

@@ -18,11 +18,11 @@ fn traced(tree: &Tree, trace: &str, args: &[&str]) -> Server {
 }
 
 /// A session that makes every request, each in the ways that take other system calls; ended by SIGTERM.
-fn all_requests(tree: &Tree, trace: &str) {
+fn all_requests(tree: &Tree, trace: &str, args: &[&str]) {
     tree.file("file", vec![b'x'; 300_000]);
     tree.link("link", "file");
     tree.link("dangling", "nowhere");
-    let mut server = traced(tree, trace, &["-l", "DEBUG3"]);
+    let mut server = traced(tree, trace, args);
     let every = Attrs::default()
         .size(10)
         .permissions(0o640)
@@ -113,12 +113,14 @@ fn numbers(rows: &[Row]) -> BTreeSet<i64> {
 
 #[test]
 fn what_sessions_make_is_in_the_table_and_the_table_holds_nothing_else() {
-    let tree = Tree::new();
     let traces = Tree::new();
-    let [first, second] = ["first", "second"].map(|name| traces.at(name).display().to_string());
-    all_requests(&tree, &first);
+    let [first, second, third] =
+        ["first", "second", "third"].map(|name| traces.at(name).display().to_string());
+    let (tree, root) = (Tree::new(), Tree::new());
+    all_requests(&tree, &first, &["-l", "DEBUG3"]);
     another(&tree, &second);
-    let made = [made(&first), made(&second)].concat();
+    all_requests(&root, &third, &["--root", root.root().to_str().unwrap()]);
+    let made = [made(&first), made(&second), made(&third)].concat();
     assert!(
         made.len() > 1000,
         "the trace begins behind the locks: {made:?}"

@@ -19,6 +19,9 @@ pub(crate) enum Outcome {
     Killed,
 }
 
+/// As if the kernel had no such call.
+pub(crate) const ABSENT: Outcome = Outcome::Failed(nix::libc::ENOSYS);
+
 /// A server of an ordinary user in a tree of its own, in which things can be tried.
 pub(crate) struct Inside {
     pub(crate) server: Server,
@@ -36,7 +39,19 @@ impl Inside {
     /// `socket` is the name of the abstract socket that is tried.
     #[track_caller]
     pub(crate) fn start(args: &[&str], open: &str, socket: &str) -> Self {
+        Self::in_tree(Tree::new(), args, open, socket)
+    }
+
+    /// With the tree as the root.
+    #[track_caller]
+    pub(crate) fn rooted(open: &str) -> Self {
         let tree = Tree::new();
+        let root = tree.root().display().to_string();
+        Self::in_tree(tree, &["--root", &root], open, "")
+    }
+
+    #[track_caller]
+    fn in_tree(tree: Tree, args: &[&str], open: &str, socket: &str) -> Self {
         tree.file("bait", "bait");
         tree.give_to(NOBODY, NOBODY);
         let server = Launch::program(&BUILT.program, &tree)

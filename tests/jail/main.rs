@@ -11,3 +11,4 @@ mod inside;
 mod locks;
 #[path = "../support/mod.rs"]
 mod support;
+mod trees;
