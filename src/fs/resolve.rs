@@ -188,10 +188,12 @@ impl<'v> Walk<'v> {
             let end = self.rest.is_empty();
             match name.as_slice() {
                 b"." | b".." if end && aim == Aim::Entry => {
+                    self.search()?;
                     return self.end(&name, Last::Itself, false);
                 }
-                b"." => {}
+                b"." => self.search()?,
                 b".." => {
+                    self.search()?;
                     if self.steps.len() > 1 {
                         self.steps.pop();
                         self.reopen()?;
@@ -332,6 +334,11 @@ impl<'v> Walk<'v> {
         }
         let link = fstatat(self.here()?, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         Ok(link.st_uid != dir.st_uid && link.st_uid != geteuid().as_raw())
+    }
+
+    /// The kernel asks for the right to search a directory at `.` and `..`, too.
+    fn search(&self) -> Result<()> {
+        fstatat(self.here()?, ".", AtFlags::AT_SYMLINK_NOFOLLOW).map(drop)
     }
 
     /// Opens the directory where the walk is, if it was closed on the way.
