@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
-use nix::sys::stat::{Mode, SFlag};
+use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::ops::one_tree;
@@ -75,18 +75,32 @@ impl View {
 /// Takes the place of `link` by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.
 fn replace_dangling(old: &Place<'_>, new: &Place<'_>, link: &FileStat) -> Answer<()> {
     let is_link = |stat: FileStat| (stat.st_dev, stat.st_ino) == (link.st_dev, link.st_ino);
-    if is_link(old.lstat()?) {
+    // With a slash behind it a name would be followed, once a link stands there.
+    let (from, to) = (bare(&old.name), bare(&new.name));
+    let stands = || fstatat(old.dir(), from, AtFlags::AT_SYMLINK_NOFOLLOW);
+    let moved = stands()?;
+    let slash = *old.entry() != *from || *new.entry() != *to;
+    if slash && kind(&moved) != SFlag::S_IFDIR {
+        return Err(Errno::EEXIST.into());
+    }
+    if is_link(moved) {
         // One link by both names: as rename(2), nothing to do.
         return Ok(());
     }
     let flags = RenameFlags::RENAME_EXCHANGE;
-    let exchange = || renameat2(old.dir(), &*old.name, new.dir(), &*new.name, flags);
+    let exchange = || renameat2(old.dir(), from, new.dir(), to, flags);
     exchange().map_err(|_| Errno::EEXIST)?;
-    if old.lstat().is_ok_and(is_link) {
-        return Ok(unlinkat(old.dir(), &*old.name, UnlinkatFlags::NoRemoveDir)?);
+    if stands().is_ok_and(is_link) {
+        return Ok(unlinkat(old.dir(), from, UnlinkatFlags::NoRemoveDir)?);
     }
     exchange()?;
     Err(Errno::EEXIST.into())
+}
+
+/// A name without the slashes behind it.
+fn bare(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|byte| *byte != b'/');
+    end.and_then(|end| name.get(..=end)).unwrap_or(name)
 }
 
 /// For file systems that cannot refuse to replace: a file gets its new name by link(2), which never replaces.
