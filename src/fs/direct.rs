@@ -31,9 +31,12 @@ impl Jail {
             protect.refresh();
         }
         let path = path.as_os_str().as_bytes();
-        let (from, below) = match path.strip_prefix(b"/") {
-            Some(below) => (Step::root(self), below),
-            None => match self.start.last() {
+        // All of the slashes: what begins with one leads to the host's root.
+        let slashes = path.iter().position(|byte| *byte != b'/');
+        let slashes = slashes.unwrap_or(path.len());
+        let (from, below) = match slashes {
+            1.. => (Step::root(self), path.get(slashes..).unwrap_or_default()),
+            0 => match self.start.last() {
                 Some(start) => (start.step(self), path),
                 None => return Ok(None),
             },
@@ -103,7 +106,11 @@ fn open_beneath(from: BorrowedFd<'_>, way: &[u8]) -> Result<Option<OwnedFd>> {
     }
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        .resolve(
+            ResolveFlag::RESOLVE_BENEATH
+                | ResolveFlag::RESOLVE_NO_SYMLINKS
+                | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
     match openat2(from, way, how) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::ENOSYS | Errno::EPERM) => {
