@@ -167,7 +167,7 @@ impl View {
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
         let mode = Mode::from_bits_truncate(mode);
         self.act(path, aim(follow), Intent::Change, |place| {
-            self.settable(place)?;
+            self.settable(place, follow)?;
             let flag = match place.follow(follow) {
                 Follow::Yes => FchmodatFlags::FollowSymlink,
                 Follow::No => FchmodatFlags::NoFollowSymlink,
@@ -189,7 +189,7 @@ impl View {
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
         self.act(path, aim(follow), Intent::Change, |place| {
-            self.settable(place)?;
+            self.settable(place, follow)?;
             let flag = match place.follow(follow) {
                 Follow::Yes => UtimensatFlags::FollowSymlink,
                 Follow::No => UtimensatFlags::NoFollowSymlink,
@@ -206,7 +206,7 @@ impl View {
     pub fn chown(&self, path: &Path, uid: u32, gid: u32, follow: Follow) -> Answer<()> {
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Change, |place| {
-            self.settable(place)?;
+            self.settable(place, follow)?;
             let flags = flags(place.follow(follow));
             Ok(fchownat(
                 place.dir(),
@@ -377,7 +377,7 @@ impl View {
     }
 
     /// Whether the attributes of what stands in `place` may be changed.
-    fn settable(&self, place: &Place<'_>) -> Answer<()> {
+    fn settable(&self, place: &Place<'_>, follow: Follow) -> Answer<()> {
         if place.jailed.is_none() {
             return Ok(());
         }
@@ -385,7 +385,7 @@ impl View {
             return Err(Errno::ENOTDIR.into());
         }
         // What is not there is not read-only either.
-        let stat = place.stat(Follow::No)?;
+        let stat = place.stat(follow)?;
         self.changeable(place, Some(&stat))
     }
 
