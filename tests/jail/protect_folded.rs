@@ -1,0 +1,131 @@
+//! Self-protection on a file system that folds case: `.SSH` is `.ssh` there.
+//!
+//! ntfs-3g's second driver folds on every kernel that has FUSE; ext4 and tmpfs do where the kernel was built for it.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::ground::{Ground, Node, ordinary};
+use crate::home::{Home, refused};
+use crate::support::request;
+use crate::support::wire::{Attrs, Packet, pflags};
+
+/// A home on such a file system, unmounted at the end.
+struct Folding {
+    place: PathBuf,
+    ground: Ground,
+}
+
+impl Folding {
+    fn new() -> Self {
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "a file system of the test's own asks for root (mount)"
+        );
+        let ground = Ground::new(vec![(b"jail".to_vec(), Node::Dir(0o755))], &[b"jail"]);
+        let image = ground.beside("image");
+        File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        run(Command::new("mkntfs").args(["-F", "-Q", "-q"]).arg(&image));
+        let place = ground.base.at("jail");
+        let (uid, gid) = ordinary();
+        let options = format!("ignore_case,allow_other,uid={uid},gid={gid}");
+        run(Command::new("lowntfs-3g")
+            .args(["-o", &options])
+            .arg(&image)
+            .arg(&place));
+        for dir in [
+            "jail/.ssh",
+            "jail/.config",
+            "jail/.config/fish",
+            "jail/withssh",
+            "jail/conf",
+        ] {
+            ground.base.dir(dir);
+        }
+        for file in [
+            "jail/.ssh/authorized_keys",
+            "jail/.profile",
+            "jail/.config/fish/config.fish",
+            "jail/plain",
+            "jail/withssh/x",
+        ] {
+            ground.base.file(file, "as it was");
+        }
+        Self { place, ground }
+    }
+
+    /// A session at home, and the number of those requests that were done.
+    fn attack(&self, flags: &[&str], judge: impl Fn(&Packet, &crate::support::Reply)) {
+        let flags = [&["--root", "BASE/jail"], flags].concat();
+        let mut server = Home::launch(&self.ground, "jail", &flags).connect();
+        for packet in attacks() {
+            let reply = server.call(&packet);
+            judge(&packet, &reply);
+        }
+    }
+}
+
+impl Drop for Folding {
+    fn drop(&mut self) {
+        run(Command::new("umount").arg("--lazy").arg(&self.place));
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+fn attacks() -> Vec<Packet> {
+    let w = pflags::WRITE;
+    vec![
+        request::open("/.SSH/authorized_keys", w, &Attrs::NONE),
+        request::open("/.ssh/AUTHORIZED_KEYS", w | pflags::TRUNC, &Attrs::NONE),
+        request::open("/.sSh/new", w | pflags::CREAT, &Attrs::NONE),
+        request::open("/.PROFILE", w, &Attrs::NONE),
+        request::open("/.BashRC", w | pflags::CREAT, &Attrs::NONE),
+        request::mkdir("/.SSH2", &Attrs::NONE),
+        request::mkdir("/.CONFIG/Autostart", &Attrs::NONE),
+        request::symlink("plain", "/.Zshrc"),
+        request::rename("/plain", "/.ZSHENV"),
+        request::posix_rename("/plain", "/.Profile"),
+        request::hardlink("/plain", "/.Login"),
+        request::remove("/.Profile"),
+        request::rename("/.SSH", "/away"),
+        request::setstat("/.CONFIG/FISH/config.fish", &Attrs::NONE.size(0)),
+        request::remove("/.config/Fish/CONFIG.fish"),
+    ]
+}
+
+#[test]
+fn a_name_in_another_case_is_protected_where_the_file_system_folds_it() {
+    let folding = Folding::new();
+    let base = &folding.ground.base;
+    assert!(
+        base.has("jail/.SSH/Authorized_Keys"),
+        "this file system does not fold"
+    );
+    let before = base.snapshot_of("jail");
+    folding.attack(&[], |packet, reply| {
+        assert!(refused(reply), "{packet:?}: {reply:?}");
+    });
+    assert_eq!(before.differences(&base.snapshot_of("jail")), [""; 0]);
+}
+
+#[test]
+fn what_is_not_protected_can_be_made_in_any_case_there() {
+    let folding = Folding::new();
+    folding.attack(&["--no-protect"], |packet, reply| {
+        assert!(!refused(reply), "{packet:?}: {reply:?}");
+    });
+    assert!(
+        !folding.ground.base.has("jail/.profile"),
+        "removed by another case of its name"
+    );
+    let mut server = Home::launch(&folding.ground, "jail", &["--root", "BASE/jail"]).connect();
+    server.ok(&request::mkdir("/SSH", &Attrs::NONE));
+    server.ok(&request::mkdir("/.Sshx", &Attrs::NONE));
+}
