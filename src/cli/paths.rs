@@ -97,7 +97,12 @@ fn tokens(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
         match rest.next() {
             Some(b'%') => path.push(b'%'),
             Some(b'd' | b'h') => path.extend_from_slice(login.home.as_os_str().as_bytes()),
-            Some(b'u') => path.extend_from_slice(login.user.as_bytes()),
+            // Where passwd has no name, the environment's counts: it may not lead elsewhere.
+            Some(b'u') => match login.user.as_bytes() {
+                b"" | b"." | b".." => return Err("%u is no name of a directory"),
+                user if user.contains(&b'/') => return Err("%u is no name of a directory"),
+                user => path.extend_from_slice(user),
+            },
             Some(b'U') => path.extend_from_slice(login.uid.to_string().as_bytes()),
             Some(_) => return Err("unknown token; %d, %h, %u, %U and %% are known"),
             None => return Err("a single % at its end"),
