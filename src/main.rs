@@ -89,6 +89,10 @@ fn run(settings: Settings, login: Login) -> u8 {
     }
     if let Some(path) = settings.start_directory {
         if let Err(error) = view.start_at(&path) {
+            if view.trees().is_some() {
+                // Not the home: who asked for another place is not to upload there.
+                let _ = view.start_at("/".as_ref());
+            }
             let path = path.into_os_string().into_vec();
             log::emit(Level::Error, || Event::StartDirectory {
                 path,
