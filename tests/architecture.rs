@@ -18,7 +18,10 @@ use reader::{Source, blank, contains_word, flatten_uses, imports, root, test_nam
 /// Which rooms a room may import. `main` and `lib` see all of them.
 const ARROWS: &[(&str, &[&str])] = &[
     // The command line names what each room can be told.
-    ("cli", &["fs", "identity", "log", "policy", "sandbox", "session"]),
+    (
+        "cli",
+        &["fs", "identity", "log", "policy", "sandbox", "session"],
+    ),
     ("fs", &[]),
     ("identity", &[]),
     ("launch", &["log"]),

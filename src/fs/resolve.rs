@@ -29,6 +29,8 @@ pub(super) enum Aim {
     Target,
     /// What the name leads to, but a link at the end.
     Link,
+    /// What the name leads to, to be told by its path: OpenSSH asks for no right to search at `.` and `..` then.
+    Path,
 }
 
 /// Whether something will be changed; then the way there is looked at as well.
@@ -188,12 +190,12 @@ impl<'v> Walk<'v> {
             let end = self.rest.is_empty();
             match name.as_slice() {
                 b"." | b".." if end && aim == Aim::Entry => {
-                    self.search()?;
+                    self.search(aim)?;
                     return self.end(&name, Last::Itself, false);
                 }
-                b"." => self.search()?,
+                b"." => self.search(aim)?,
                 b".." => {
-                    self.search()?;
+                    self.search(aim)?;
                     if self.steps.len() > 1 {
                         self.steps.pop();
                         self.reopen()?;
@@ -337,7 +339,10 @@ impl<'v> Walk<'v> {
     }
 
     /// The kernel asks for the right to search a directory at `.` and `..`, too.
-    fn search(&self) -> Result<()> {
+    fn search(&self, aim: Aim) -> Result<()> {
+        if aim == Aim::Path {
+            return Ok(());
+        }
         fstatat(self.here()?, ".", AtFlags::AT_SYMLINK_NOFOLLOW).map(drop)
     }
 

@@ -216,7 +216,7 @@ impl Jail {
 
     fn canonical(&self, path: &Path) -> Answer<PathBuf> {
         for _ in 0..2 {
-            let place = self.resolve(path, Aim::Target, Intent::Look)?;
+            let place = self.resolve(path, Aim::Path, Intent::Look)?;
             if place.slash {
                 match is_directory(&place) {
                     Err(Error::Link) => continue,
