@@ -12,6 +12,7 @@ mod protect;
 mod rename;
 mod resolve;
 mod setup;
+mod verdict;
 mod view;
 
 pub use dir::{Dir, Listed};

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -15,7 +16,8 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinka
 
 use super::file::Guard;
 use super::place::{Id, Last, Place, flags, kind};
-use super::resolve::{Aim, Intent, is_directory};
+use super::resolve::{Aim, Intent, PATH_MAX, is_directory};
+use super::verdict::{free, one_tree};
 use super::{Answer, Dir, Error, File, Result, View, again};
 
 /// What the kernel tells of a file.
@@ -48,6 +50,14 @@ impl View {
     /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; in a jail `EOPNOTSUPP` for all that is neither file nor directory.
     pub fn open(&self, path: &Path, how: OpenHow) -> Answer<File> {
         let creates = how.flags.contains(OFlag::O_CREAT);
+        if creates && path.as_os_str().as_bytes().ends_with(b"/") {
+            return self.act(path, Aim::Entry, Intent::Look, |place| {
+                match place.lstat() {
+                    Err(Errno::EACCES) => Err(Errno::EACCES.into()),
+                    _ => Err(Errno::EISDIR.into()),
+                }
+            });
+        }
         let aim = if creates && how.flags.contains(OFlag::O_EXCL) {
             Aim::Link
         } else {
@@ -63,6 +73,7 @@ impl View {
         self.act(path, aim, intent, |place| {
             let mut flags = how.flags | OFlag::O_NOCTTY;
             if place.slash {
+                // Behind a link.
                 if creates {
                     return Err(Errno::EISDIR.into());
                 }
@@ -276,6 +287,11 @@ impl View {
     /// # Errors
     /// As symlinkat(2).
     pub fn symlink(&self, target: &Path, path: &Path) -> Answer<()> {
+        match target.as_os_str().len() {
+            0 => return Err(Errno::ENOENT.into()),
+            PATH_MAX.. => return Err(Errno::ENAMETOOLONG.into()),
+            _ => {}
+        }
         self.act(path, Aim::Entry, Intent::Change, |place| {
             free(place)?;
             self.not_config(place)?;
@@ -313,6 +329,11 @@ impl View {
             one_tree(old, new)?;
             free(new)?;
             self.changeable(old, Some(&stat))?;
+            if old.jailed.is_some() && old.last == Last::Itself {
+                // Landlock would have another word for it.
+                let taken = new.lstat().is_ok();
+                return Err(if taken { Errno::EEXIST } else { Errno::EPERM }.into());
+            }
             let entry = new.entry();
             Ok(linkat(
                 old.dir(),
@@ -354,77 +375,6 @@ impl View {
         let protect = jail.and_then(|jail| jail.protect.as_ref());
         protect.is_some_and(|protect| protect.visible)
     }
-
-    /// Whether what stands in `place`, of which the attributes are known, may be changed; or made, where nothing stands.
-    ///
-    /// # Errors
-    /// `EROFS` in a read-only tree, [`Error::Protected`].
-    fn changeable(&self, place: &Place<'_>, there: Option<&FileStat>) -> Answer<()> {
-        place.writable()?;
-        if self.is_protected(there) {
-            return Err(Error::Protected);
-        }
-        Ok(())
-    }
-
-    /// Whether a file is protected, whatever its name.
-    fn is_protected(&self, stat: Option<&FileStat>) -> bool {
-        let protect = self.jail().and_then(|jail| jail.protect.as_ref());
-        match (protect, stat) {
-            (Some(protect), Some(stat)) => protect.is_object(Id::of(stat)),
-            _ => false,
-        }
-    }
-
-    /// Whether the attributes of what stands in `place` may be changed.
-    fn settable(&self, place: &Place<'_>, follow: Follow) -> Answer<()> {
-        if place.jailed.is_none() {
-            return Ok(());
-        }
-        if place.slash && !is_directory(place)? {
-            return Err(Errno::ENOTDIR.into());
-        }
-        // What is not there is not read-only either.
-        let stat = place.stat(follow)?;
-        self.changeable(place, Some(&stat))
-    }
-
-    /// Whether what stands in `place` may go away.
-    ///
-    /// # Errors
-    /// `EBUSY` for a bind point, `ENOTEMPTY` for a directory that holds one, and those of [`View::changeable`].
-    pub(super) fn removable(&self, place: &Place<'_>) -> Answer<()> {
-        let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
-            return Ok(());
-        };
-        if jailed.bound {
-            return Err(Errno::EBUSY.into());
-        }
-        let asked = jail.has_binds() || jail.protect.is_some();
-        let there = asked.then(|| place.lstat().ok()).flatten();
-        self.changeable(place, there.as_ref())?;
-        let Some(id) = there.as_ref().map(Id::of) else {
-            return Ok(());
-        };
-        if !jail.bound_in(jailed.tree, id).is_empty() {
-            return Err(Errno::ENOTEMPTY.into());
-        }
-        if jail.protect.as_ref().is_some_and(|known| known.is_way(id)) {
-            return Err(Error::Protected);
-        }
-        Ok(())
-    }
-
-    /// Refuses to put a ready-made directory, or a link to one, where `.config` stands.
-    pub(super) fn not_config(&self, place: &Place<'_>) -> Answer<()> {
-        let Some(protect) = self.jail().and_then(|jail| jail.protect.as_ref()) else {
-            return Ok(());
-        };
-        if protect.visible && protect.is_config(Id::of_fd(place.dir())?, &place.name) {
-            return Err(Error::Protected);
-        }
-        Ok(())
-    }
 }
 
 /// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
@@ -446,28 +396,6 @@ fn is_plain(stat: &FileStat) -> Result<()> {
     match kind(stat) {
         SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
         _ => Err(Errno::EOPNOTSUPP),
-    }
-}
-
-/// Whether a new name may be made in `place`.
-fn free(place: &Place<'_>) -> Answer<()> {
-    let bound = place.jailed.as_ref().is_some_and(|jailed| jailed.bound);
-    if bound || place.last == Last::Itself {
-        return Err(Errno::EEXIST.into());
-    }
-    match place.writable() {
-        Err(Error::Kernel(Errno::EROFS)) if place.lstat().is_ok() => Err(Errno::EEXIST.into()),
-        result => result,
-    }
-}
-
-/// Whether both lie in one tree: binds are file systems of their own.
-pub(super) fn one_tree(one: &Place<'_>, two: &Place<'_>) -> Result<()> {
-    let tree = |place: &Place<'_>| place.jailed.as_ref().map(|jailed| jailed.tree);
-    if tree(one) == tree(two) {
-        Ok(())
-    } else {
-        Err(Errno::EXDEV)
     }
 }
 

@@ -7,9 +7,9 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
-use super::ops::one_tree;
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
+use super::verdict::one_tree;
 use super::{Answer, Error, FileStat, Follow, Result, View};
 
 impl View {
@@ -19,7 +19,7 @@ impl View {
     /// As renameat(2).
     pub fn replace(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
-            self.renamable(old, new)?;
+            self.renamable(old, new, Errno::EBUSY)?;
             Ok(renameat(
                 old.dir(),
                 &*old.entry(),
@@ -35,7 +35,7 @@ impl View {
     /// As renameat2(2) with `RENAME_NOREPLACE`; `EEXIST` where something stands at `newpath`.
     pub fn rename(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
-            self.renamable(old, new)?;
+            self.renamable(old, new, Errno::EEXIST)?;
             let flags = RenameFlags::RENAME_NOREPLACE;
             match renameat2(old.dir(), &*old.entry(), new.dir(), &*new.entry(), flags) {
                 Err(Errno::EEXIST) => match self.dangling(newpath, new) {
@@ -49,11 +49,14 @@ impl View {
         })
     }
 
-    /// What the view has to say of a rename before the kernel is asked.
-    fn renamable(&self, old: &Place<'_>, new: &Place<'_>) -> Answer<()> {
+    /// What the view has to say of a rename before the kernel is asked; `taken` where the new name is no name.
+    fn renamable(&self, old: &Place<'_>, new: &Place<'_>, taken: Errno) -> Answer<()> {
         one_tree(old, new)?;
-        if old.last == Last::Itself || new.last == Last::Itself {
+        if old.last == Last::Itself {
             return Err(Errno::EBUSY.into());
+        }
+        if new.last == Last::Itself {
+            return Err(taken.into());
         }
         self.removable(old)?;
         match self.removable(new) {

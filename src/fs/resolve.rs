@@ -18,7 +18,7 @@ use nix::unistd::geteuid;
 use super::place::{Dirfd, Id, Jailed, Last, Place, kind};
 use super::protect::Protect;
 use super::view::{Jail, View};
-use super::{Answer, Error, Result};
+use super::{Answer, Error, Follow, Result};
 
 /// What a request wants of the end of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub(super) enum Aim {
     Target,
     /// What the name leads to, but a link at the end.
     Link,
-    /// What the name leads to, to be told by its path: OpenSSH asks for no right to search at `.` and `..` then.
+    /// What the name leads to, to be told by its path: as OpenSSH does that by readlink(2), the
+    /// kernel's rules for `.`, `..` and the links of others do not matter.
     Path,
 }
 
@@ -70,7 +71,7 @@ impl View {
         Err(Errno::EAGAIN.into())
     }
 
-    /// The same with two paths, both of which will be changed.
+    /// The same with two paths, both of which will be changed; what is wrong with the first comes first.
     pub(super) fn act_on_two<T>(
         &self,
         (one, one_aim): (&Path, Aim),
@@ -78,6 +79,11 @@ impl View {
         mut act: impl FnMut(&Place<'_>, &Place<'_>) -> Answer<T>,
     ) -> Answer<T> {
         self.act(one, one_aim, Intent::Change, |one| {
+            if one_aim != Aim::Entry {
+                one.stat(Follow::No)?;
+            } else if one.jailed.is_some() {
+                search(one.dir())?;
+            }
             self.act(two, two_aim, Intent::Change, |two| act(one, two))
         })
     }
@@ -246,7 +252,7 @@ impl<'v> Walk<'v> {
         }
         match readlinkat(self.here()?, name) {
             Ok(target) => {
-                self.follow(name, &target.into_vec())?;
+                self.follow(name, &target.into_vec(), aim)?;
                 Ok(Went::On)
             }
             Err(Errno::EINVAL) if !end => Err(Errno::ENOTDIR.into()),
@@ -278,12 +284,12 @@ impl<'v> Walk<'v> {
     }
 
     /// Puts the components of a link's target in front of what is left.
-    fn follow(&mut self, name: &[u8], target: &[u8]) -> Answer<()> {
+    fn follow(&mut self, name: &[u8], target: &[u8], aim: Aim) -> Answer<()> {
         self.links += 1;
         if self.links > MAX_LINKS || self.is_magic(name)? {
             return Err(Errno::ELOOP.into());
         }
-        if self.is_trap(name)? {
+        if aim != Aim::Path && self.is_trap(name)? {
             return Err(Errno::EACCES.into());
         }
         if target.is_empty() {
@@ -343,7 +349,7 @@ impl<'v> Walk<'v> {
         if aim == Aim::Path {
             return Ok(());
         }
-        fstatat(self.here()?, ".", AtFlags::AT_SYMLINK_NOFOLLOW).map(drop)
+        search(self.here()?)
     }
 
     /// Opens the directory where the walk is, if it was closed on the way.
@@ -446,9 +452,14 @@ impl<'v> Walk<'v> {
     }
 }
 
+/// Whether this user may search a directory.
+fn search(dir: BorrowedFd<'_>) -> Result<()> {
+    fstatat(dir, ".", AtFlags::AT_SYMLINK_NOFOLLOW).map(drop)
+}
+
 /// Whether what stands there is a directory.
 pub(super) fn is_directory(place: &Place<'_>) -> Answer<bool> {
-    Ok(kind(&place.stat(super::Follow::No)?) == SFlag::S_IFDIR)
+    Ok(kind(&place.stat(Follow::No)?) == SFlag::S_IFDIR)
 }
 
 /// limits.h; a path has one byte less, for its NUL.
