@@ -3,7 +3,7 @@
 //! ```text
 //! main ──▶ cli                        what was typed, what it means
 //!   ├────▶ log, identity, launch      events out; who is logged in; why we were started
-//!   ├────▶ sandbox                    what the process gives up
+//!   ├────▶ sandbox                    rlimits, Landlock, seccomp: locked once, before any thread
 //!   └────▶ session ──▶ policy ──▶ protocol     may it run?      bytes ↔ requests
 //!              └─────▶ fs                      the tree that the client sees
 //! ```
