@@ -64,7 +64,7 @@ fn require_refuses_a_root_that_the_kernel_cannot_lock() {
     let root = tree.root().to_str().unwrap();
     let no_landlock = Fault::new(libc::SYS_landlock_create_ruleset, libc::EOPNOTSUPP);
     let run = |args: &[&str]| {
-        Fault::around(&[no_landlock.clone()], || {
+        Fault::around(std::slice::from_ref(&no_landlock), || {
             Launch::new(&tree)
                 .args(args)
                 .run(Stdio::null(), Stdio::piped())

@@ -210,6 +210,14 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Without the line about the locks, which is ours alone; jail/locks.rs reads it.
+    pub(crate) fn without_the_locks(mut self) -> Self {
+        let lines = self.stderr.split_inclusive(|byte| *byte == b'\n');
+        let others = lines.filter(|line| !line.starts_with(b"sandbox: "));
+        self.stderr = others.collect::<Vec<_>>().concat();
+        self
+    }
+
     pub(crate) fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
