@@ -296,6 +296,30 @@ fn folds(dir: &OwnedFd) -> bool {
         return false;
     };
     rustix::fs::ioctl_getflags(&dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
+        || answers_to_another_case(dir)
+}
+
+/// Whether the first name in it that has letters is the same in the other case: drivers in user space do not tell what they do.
+fn answers_to_another_case(dir: OwnedFd) -> bool {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(here) = openat(&dir, ".", flags, Mode::empty()) else {
+        return false;
+    };
+    let swapped = |letter: &u8| match letter {
+        b'a'..=b'z' => letter.to_ascii_uppercase(),
+        _ => letter.to_ascii_lowercase(),
+    };
+    let mut folds = false;
+    let listed = Dir::new(dir).list(|name, stat| {
+        let other: Vec<u8> = name.iter().map(swapped).collect();
+        if other == name {
+            return Listed::Taken;
+        }
+        let same = |found: FileStat| Id::of(&found) == Id::of(stat);
+        folds = fstatat(&here, other.as_slice(), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(same);
+        Listed::Full
+    });
+    listed.is_ok() && folds
 }
 
 /// A name as a case-folding file system may compare it: ASCII letters in lower case, what folds to them likewise, what is ignored left
