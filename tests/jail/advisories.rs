@@ -27,7 +27,7 @@
 
 use crate::ground::{BAIT, BAIT_SIZE, Ground, Node, Plan};
 use crate::home::{Home, refused};
-use crate::sides::jail;
+use crate::sides::{jail, jail_with_locks};
 use crate::support::wire::{Attrs, Reply, code, pflags};
 use crate::support::{Server, request};
 
@@ -138,7 +138,9 @@ fn no_hard_link_brings_a_program_in_as_in_cve_2009_2904() {
 #[test]
 fn the_memory_of_the_server_cannot_be_written_as_by_proc_self_mem() {
     let ground = ground();
-    let mut server = start(&ground, &["--bind", "/p=/proc"]);
+    // What forbids this is a lock of the process.
+    let mut server =
+        jail_with_locks(&ground, &["--root", "BASE/jail", "--bind", "/p=/proc"]).connect();
     let pid = server.pid();
     for path in [
         "/p/self/mem".to_owned(),

@@ -326,10 +326,16 @@ pub(crate) struct Owner;
 
 impl Owner {
     pub(crate) fn own(&self, path: &Path) {
+        self.try_own(path).unwrap();
+    }
+
+    /// For what others may take away meanwhile.
+    pub(crate) fn try_own(&self, path: &Path) -> std::io::Result<()> {
         let (uid, gid) = ordinary();
         if geteuid().is_root() {
-            lchown(path, Some(uid), Some(gid)).unwrap();
+            lchown(path, Some(uid), Some(gid))?;
         }
+        Ok(())
     }
 }
 

@@ -30,16 +30,6 @@ const KNOWN: &[Known] = &[
         applies: |cell| cell.is_realpath() && cell.ours_says("No such file: Not a directory"),
     },
     Known {
-        reason: "REALPATH is physical: there is no `..` in what may not be searched; OpenSSH's own walk does not ask",
-        applies: |cell| {
-            let none = [&b"/none/."[..], b"/l_via_none"];
-            let leads = none.iter().any(|way| cell.way.starts_with(way));
-            (cell.is_realpath() || cell.probe == "symlink to")
-                && leads
-                && cell.ours_says("Permission denied")
-        },
-    },
-    Known {
         reason: "REALPATH takes no path that no other request would take; OpenSSH's own walk drops slashes first",
         applies: |cell| cell.is_realpath() && cell.ours_says("Bad message: File name too long"),
     },
@@ -123,7 +113,7 @@ fn is_bind_point(way: &[u8]) -> bool {
     paths
         .map(|path| path.strip_suffix(b"/").unwrap_or(path))
         .any(|path| {
-            crate::ways::BINDS
+            crate::plan::BINDS
                 .iter()
                 .any(|bind| bind.at.as_bytes() == path)
         })

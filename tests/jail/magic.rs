@@ -81,7 +81,7 @@ fn magic_ways(server: &Server) -> Vec<String> {
         }
         ways.push(format!("/m_fd/{fd}/."));
     }
-    ways.extend(["/m_out/.", "/proc/self/map_files/", "/m_exe/"].map(String::from));
+    ways.extend(["/m_out/.", "/m_exe/"].map(String::from));
     ways
 }
 

@@ -1,4 +1,5 @@
-//! What holds a session in: the locks of the kernel. Needs root, to run servers as ordinary users, and cc for the probe.
+//! The jail: that nothing gets out of `--root` and `--bind`, on the disk, beside chroot(2) and real bind mounts as the
+//! oracle; and what holds a session in, the locks of the kernel. Needs root, to run servers as ordinary users, and cc for the probe.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,9 +7,30 @@
     reason = "a test fails by panicking"
 )]
 
+mod advisories;
+mod advisories_shells;
+mod bind;
 mod calls;
+mod compare;
+mod ground;
+mod home;
 mod inside;
+mod known;
 mod locks;
+mod magic;
+mod matrix;
+mod naive;
+mod plan;
+mod probes;
+mod protect;
+mod protect_folded;
+mod protect_twins;
+mod races;
+mod set_up;
+mod sides;
+mod swapper;
+mod trees;
+mod ways;
+
 #[path = "../support/mod.rs"]
 mod support;
-mod trees;

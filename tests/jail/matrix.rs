@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::compare::{brief, equal, masked};
 use crate::ground::Plan;
 use crate::known;
+use crate::plan;
 use crate::probes::{Effect, PAIRS, PROBES, Probe, succeeded};
 use crate::sides::{Setup, Side, Who};
 use crate::support::wire::{Packet, Reply};
@@ -223,18 +224,18 @@ fn in_root(args: &'static [&'static str], oracle: Who, name: &str) {
         args,
         ..Setup::default()
     };
-    let mut matrix = Matrix::new(setup, &ways::plan(), oracle);
+    let mut matrix = Matrix::new(setup, &plan::plan(), oracle);
     matrix.every_probe(&ways::in_root());
     matrix.report(name);
 }
 
 fn in_binds(args: &'static [&'static str], oracle: Who, name: &str) {
     let setup = Setup {
-        binds: ways::BINDS,
+        binds: plan::BINDS,
         args,
         ..Setup::default()
     };
-    let mut matrix = Matrix::new(setup, &ways::plan(), oracle);
+    let mut matrix = Matrix::new(setup, &plan::plan(), oracle);
     matrix.every_probe(&ways::in_binds());
     matrix.report(name);
 }
@@ -266,7 +267,7 @@ fn relative_paths_begin_in_the_start_directory() {
 
 #[test]
 fn each_request_of_two_paths_does_what_it_does_in_a_chroot() {
-    let mut matrix = Matrix::new(Setup::default(), &ways::plan(), Who::OpensshInChroot);
+    let mut matrix = Matrix::new(Setup::default(), &plan::plan(), Who::OpensshInChroot);
     matrix.every_pair(ways::CORE);
     matrix.report("pairs");
 }
@@ -274,10 +275,10 @@ fn each_request_of_two_paths_does_what_it_does_in_a_chroot() {
 #[test]
 fn each_request_of_two_paths_does_what_it_does_across_bind_mounts() {
     let setup = Setup {
-        binds: ways::BINDS,
+        binds: plan::BINDS,
         ..Setup::default()
     };
-    let mut matrix = Matrix::new(setup, &ways::plan(), Who::OpensshInChroot);
+    let mut matrix = Matrix::new(setup, &plan::plan(), Who::OpensshInChroot);
     matrix.every_pair(ways::CORE_BOUND);
     matrix.report("pairs across binds");
 }
@@ -295,11 +296,11 @@ fn each_request_through_binds_says_of_the_cause_what_the_kernel_says_in_bind_mou
 #[test]
 fn a_read_only_root_with_writable_binds_does_what_it_does_in_bind_mounts() {
     let setup = Setup {
-        binds: ways::BINDS,
+        binds: plan::BINDS,
         read_only_root: true,
         args: &[],
     };
-    let mut matrix = Matrix::new(setup, &ways::plan(), Who::OpensshInChroot);
+    let mut matrix = Matrix::new(setup, &plan::plan(), Who::OpensshInChroot);
     matrix.every_probe(&ways::in_binds());
     matrix.every_pair(ways::CORE_BOUND);
     matrix.report("read-only root with binds");

@@ -68,7 +68,7 @@ impl Naive {
             }
             kind::SETSTAT => done(fs::set_permissions(
                 &path,
-                fs::Permissions::from_mode(0o640),
+                fs::Permissions::from_mode(0o750),
             )),
             kind::REMOVE => done(fs::remove_file(&path)),
             kind::MKDIR => done(fs::create_dir(&path)),

@@ -102,26 +102,6 @@ fn a_hard_link_to_what_is_protected_is_protected() {
 }
 
 #[test]
-fn a_handle_does_not_outlive_a_name_that_becomes_protected() {
-    let mut home = home_as_root();
-    let handle = home.server.open("/plain", pflags::READ | pflags::WRITE);
-    let source = home.server.open("/source", pflags::READ);
-    let base = &home.ground.base;
-    std::fs::rename(base.at("jail/plain"), base.at("jail/.profile")).unwrap();
-    let reply = home.server.call(&request::write(&handle, 0, "evil"));
-    assert!(refused(&reply), "WRITE: {reply:?}");
-    let reply = home
-        .server
-        .call(&request::fsetstat(&handle, &Attrs::NONE.size(0)));
-    assert!(refused(&reply), "FSETSTAT: {reply:?}");
-    let reply = home
-        .server
-        .call(&request::copy_data(&source, 0, 0, &handle, 0));
-    assert!(refused(&reply), "copy-data: {reply:?}");
-    assert_eq!(home.ground.base.read("jail/.profile"), b"ordinary");
-}
-
-#[test]
 fn a_directory_that_brings_something_protected_cannot_come_into_place() {
     let mut plan = plan("jail");
     // Neither .ssh nor .config stands there yet.

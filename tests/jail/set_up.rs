@@ -49,7 +49,7 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     ),
     (
         &["--root", "BASE/jail", "--bind", "/f/x=BASE/ext"],
-        &["/f", "a file stands there"],
+        &["/f", "Not a directory"],
     ),
     (
         &["--root", "BASE/jail", "--bind", "/no/such=BASE/ext"],

@@ -176,11 +176,14 @@ fn jailed(setup: Setup, ground: &Ground) -> Launch {
 
 /// Ours as the ordinary user with these flags, in which `BASE` stands for the ground's path.
 pub(crate) fn jail(ground: &Ground, flags: &[&str]) -> Launch {
+    jail_with_locks(ground, &[no_sandbox(), flags].concat())
+}
+
+/// The same with the locks of the kernel that are usual.
+pub(crate) fn jail_with_locks(ground: &Ground, flags: &[&str]) -> Launch {
     let base = ground.base.root().to_str().unwrap();
     let flags = flags.iter().map(|flag| flag.replace("BASE", base));
-    as_ordinary(Launch::program(ours(), &ground.base))
-        .args(no_sandbox())
-        .args(flags)
+    as_ordinary(Launch::program(ours(), &ground.base)).args(flags)
 }
 
 /// The flags that leave the resolver to itself; none while the server knows no sandbox.
@@ -233,6 +236,11 @@ fn in_chroot(program: &str, setup: Setup, ground: &Ground) -> Launch {
         .args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script])
         .args([ground.base.root()])
         .args([program])
+        .args(if program == "/kit/ours" {
+            no_sandbox()
+        } else {
+            &[]
+        })
         .args(setup.args)
 }
 

@@ -146,6 +146,13 @@ impl Tree {
         collect(&self.root, b"", &mut entries);
         Snapshot { entries }
     }
+
+    /// The same of one name and what is below it; the rest is not even looked at.
+    pub(crate) fn snapshot_of(&self, name: impl AsRef<[u8]>) -> Snapshot {
+        let mut entries = BTreeMap::new();
+        collect(&self.at(&name), name.as_ref(), &mut entries);
+        Snapshot { entries }
+    }
 }
 
 impl AsRef<Path> for Tree {
