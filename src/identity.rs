@@ -1,5 +1,7 @@
 //! Who is logged in, and what users and groups are called.
 
+mod files;
+
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -26,12 +28,12 @@ impl Login {
     pub fn of_process() -> Self {
         let uid = getuid();
         let named = |variable| {
-            let name = std::env::var(variable).ok()?;
-            User::from_name(&name).ok()?.filter(|user| user.uid == uid)
+            let name = std::env::var_os(variable)?;
+            user_by_name(name.as_bytes()).filter(|user| user.uid == uid.as_raw())
         };
-        let first = User::from_uid(uid).ok().flatten();
-        let is_named = |user: &User| {
-            std::env::var_os("USER").is_some_and(|name| name.as_bytes() == user.name.as_bytes())
+        let first = user_by_uid(uid.as_raw());
+        let is_named = |user: &Account| {
+            std::env::var_os("USER").is_some_and(|name| name.as_bytes() == user.name)
         };
         let user = match first {
             Some(user) if is_named(&user) => Some(user),
@@ -39,9 +41,9 @@ impl Login {
         };
         match user {
             Some(user) => Self {
-                user: user.name.into(),
-                home: user.dir,
-                uid: uid.as_raw(),
+                user: OsString::from_vec(user.name),
+                home: user.home,
+                uid: user.uid,
             },
             None => Self::from_environment(uid),
         }
@@ -59,11 +61,51 @@ impl Login {
     }
 }
 
+/// A line of passwd(5), wherever the name service has it from.
+#[derive(Debug)]
+struct Account {
+    name: Vec<u8>,
+    uid: u32,
+    home: PathBuf,
+}
+
+impl From<User> for Account {
+    fn from(user: User) -> Self {
+        Self {
+            name: user.name.into_bytes(),
+            uid: user.uid.as_raw(),
+            home: user.dir,
+        }
+    }
+}
+
+fn user_by_uid(uid: u32) -> Option<Account> {
+    if STATIC {
+        return files::user(|_, number| number == uid);
+    }
+    User::from_uid(Uid::from_raw(uid)).ok()?.map(Account::from)
+}
+
+fn user_by_name(name: &[u8]) -> Option<Account> {
+    if STATIC {
+        return files::user(|known, _| known == name);
+    }
+    let name = std::str::from_utf8(name).ok()?;
+    User::from_name(name).ok()?.map(Account::from)
+}
+
+fn group_by_gid(gid: u32) -> Option<Vec<u8>> {
+    if STATIC {
+        return files::group(gid);
+    }
+    let group = Group::from_gid(Gid::from_raw(gid)).ok()??;
+    Some(group.name.into_bytes())
+}
+
 /// The home directory of the user called `name`, as passwd has it.
 #[must_use]
 pub fn home_of(name: &[u8]) -> Option<PathBuf> {
-    let name = std::str::from_utf8(name).ok()?;
-    User::from_name(name).ok()?.map(|user| user.dir)
+    user_by_name(name).map(|user| user.home)
 }
 
 /// Nobody is called so.
@@ -105,28 +147,16 @@ pub struct Names {
 impl Names {
     /// What the user `uid` is called, if it has a name.
     pub fn user(&mut self, uid: u32) -> Option<&[u8]> {
-        let name = |uid| {
-            let user = User::from_uid(Uid::from_raw(uid)).ok()??;
-            Some(OsString::from(user.name).into_vec().into())
-        };
         make_room(&mut self.users);
-        self.users
-            .entry(uid)
-            .or_insert_with(|| name(uid))
-            .as_deref()
+        let name = || Some(user_by_uid(uid)?.name.into());
+        self.users.entry(uid).or_insert_with(name).as_deref()
     }
 
     /// What the group `gid` is called, if it has a name.
     pub fn group(&mut self, gid: u32) -> Option<&[u8]> {
-        let name = |gid| {
-            let group = Group::from_gid(Gid::from_raw(gid)).ok()??;
-            Some(OsString::from(group.name).into_vec().into())
-        };
         make_room(&mut self.groups);
-        self.groups
-            .entry(gid)
-            .or_insert_with(|| name(gid))
-            .as_deref()
+        let name = || Some(group_by_gid(gid)?.into());
+        self.groups.entry(gid).or_insert_with(name).as_deref()
     }
 }
 
@@ -134,13 +164,9 @@ impl Names {
 ///
 /// It does so module by module, the next one when those before do not know somebody; so nobody is asked for here.
 pub fn warm() {
-    if cfg!(target_feature = "crt-static") {
-        // glibc can load no module into a static program: libnss_systemd crashes it.
-        return;
-    }
     const NOBODY: u32 = u32::MAX;
-    let _ = User::from_uid(Uid::from_raw(NOBODY));
-    let _ = Group::from_gid(Gid::from_raw(NOBODY));
+    let _ = user_by_uid(NOBODY);
+    let _ = group_by_gid(NOBODY);
 }
 
 fn make_room<T>(known: &mut HashMap<u32, T>) {
@@ -150,3 +176,5 @@ fn make_room<T>(known: &mut HashMap<u32, T>) {
 }
 
 const MAX_KNOWN: usize = 4096;
+/// Names come from the files alone then.
+const STATIC: bool = cfg!(target_feature = "crt-static");

@@ -59,8 +59,8 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("rustix", &["fs/"], "for what nix lacks, on files"),
     (
         "std::fs",
-        // Counts the descriptors that are open already; lists them, to close what was inherited.
-        &["fs/", "session/handles.rs", "sandbox/limits.rs"],
+        // Lists the descriptors that were inherited, to close them; reads passwd and group in the static program.
+        &["fs/", "sandbox/limits.rs", "identity/files.rs"],
         "only fs acts on files",
     ),
     ("landlock", &["sandbox/"], "a lock"),

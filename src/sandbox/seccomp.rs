@@ -100,11 +100,7 @@ pub const SEEN: &[Row] = &[
         "OPEN, OPENDIR, statvfs; names, the time zone",
     ),
     (libc::SYS_openat2, Always, "a path beneath a root, at once"),
-    (
-        libc::SYS_getdents64,
-        Always,
-        "READDIR; how many descriptors are in use",
-    ),
+    (libc::SYS_getdents64, Always, "READDIR"),
     (
         libc::SYS_newfstatat,
         Always,
@@ -204,11 +200,7 @@ pub const ELSEWHERE: &[Row] = &[
         "the runtime waits: aarch64, musl",
     ),
     (libc::SYS_ppoll, Always, "poll(2) of aarch64"),
-    (
-        libc::SYS_dup,
-        Always,
-        "what descriptors are in use, without /proc",
-    ),
+    (libc::SYS_dup, Always, "how many descriptors are in use"),
     (libc::SYS_brk, Always, "the heap, when it grows"),
     (libc::SYS_mremap, Always, "buffers, when they grow"),
     (libc::SYS_madvise, Always, "the heap: musl"),

@@ -1,14 +1,13 @@
 //! What the client has open. A handle is a slot and a generation, so that a stale one never meets another's file.
 
 use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::dup;
 
-use crate::fs::{Dir, File, Listed, View};
+use crate::fs::{Dir, File};
 use crate::log::event::Slot;
 use crate::protocol::Handle;
 
@@ -249,25 +248,11 @@ fn limit(open: usize, spare: usize) -> usize {
     descriptors.saturating_sub(used + spare).max(1)
 }
 
-/// How many descriptors the process has.
+/// How many descriptors the process has: the lowest free number tells, since those that were inherited are closed.
 fn used_descriptors() -> usize {
-    let mut used = 0;
-    let listed = View::host()
-        .opendir(Path::new("/proc/self/fd"))
-        .and_then(|mut dir| {
-            Ok(dir.list(|name, _| {
-                used += usize::from(!name.starts_with(b"."));
-                Listed::Taken
-            })?)
-        });
-    match listed {
-        // One of them is the listing's own.
-        Ok(()) => used.saturating_sub(1),
-        // Without /proc: the lowest free number, since the low ones are in use.
-        Err(_) => dup(std::io::stdin()).map_or(DEFAULT_USED, |fd| {
-            usize::try_from(fd.as_raw_fd()).unwrap_or(DEFAULT_USED)
-        }),
-    }
+    dup(std::io::stdin()).map_or(DEFAULT_USED, |fd| {
+        usize::try_from(fd.as_raw_fd()).unwrap_or(DEFAULT_USED)
+    })
 }
 
 /// Standard ones, log, runtime and signals.

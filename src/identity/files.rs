@@ -1,0 +1,46 @@
+//! Names from passwd(5) and group(5) alone, for the static program.
+//!
+//! glibc would load the modules that nsswitch.conf(5) names, and into a static program it can load none: libnss_systemd
+//! crashes it as soon as a uid stands in no file.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::Account;
+
+/// The first entry of passwd for which `is` holds; it is given name and uid.
+pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
+    entry("/etc/passwd", |fields| {
+        let [name, _, uid, _, _, home, ..] = fields else {
+            return None;
+        };
+        let uid = number(uid)?;
+        is(name, uid).then(|| Account {
+            name: name.to_vec(),
+            uid,
+            home: PathBuf::from(OsStr::from_bytes(home)),
+        })
+    })
+}
+
+/// What the group `gid` is called.
+pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
+    entry("/etc/group", |fields| match fields {
+        [name, _, number_of, ..] if number(number_of) == Some(gid) => Some(name.to_vec()),
+        _ => None,
+    })
+}
+
+fn entry<T>(path: &str, find: impl Fn(&[&[u8]]) -> Option<T>) -> Option<T> {
+    let text = std::fs::read(path).ok()?;
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.find_map(|line| {
+        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+        find(&fields)
+    })
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
