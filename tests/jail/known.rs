@@ -18,10 +18,6 @@ struct Cell<'a> {
 
 const KNOWN: &[Known] = &[
     Known {
-        reason: "SETSTAT and its kin report the first failure; OpenSSH the last",
-        applies: |cell| cell.probe == "setstat all" && cell.both_fail(),
-    },
-    Known {
         reason: "home-directory is that of the user who is named; OpenSSH 9.2 answers the session's own",
         applies: |cell| cell.probe == "home-directory",
     },
