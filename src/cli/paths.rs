@@ -79,11 +79,17 @@ fn directory(
     Ok((expand(dir, login).map_err(error)?, read_only))
 }
 
-/// Replaces `~`, `~user` and the tokens.
+/// Replaces `~` or `~user` at the start, and the tokens in what follows it.
 fn expand(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
-    let expanded = identity::expand_tilde(typed, &login.home, identity::home_of);
-    let expanded = expanded.map_err(|_| "no such user")?;
-    tokens(expanded.as_os_str().as_bytes(), login)
+    if !typed.starts_with(b"~") {
+        return tokens(typed, login);
+    }
+    let slash = typed.iter().position(|byte| *byte == b'/');
+    let (tilde, below) = typed.split_at(slash.unwrap_or(typed.len()));
+    let home = identity::expand_tilde(tilde, &login.home, identity::home_of);
+    let mut path = home.map_err(|_| "no such user")?.into_os_string();
+    path.push(tokens(below, login)?);
+    Ok(path.into())
 }
 
 fn tokens(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {

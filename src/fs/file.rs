@@ -1,6 +1,7 @@
 //! An open file: positioned reads and writes, attributes, copies.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::fcntl::copy_file_range;
@@ -10,6 +11,8 @@ use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
 use super::ops::{self, FileStat};
+use super::place::Id;
+use super::protect::Protect;
 use super::{Answer, Error, Result, again};
 
 /// An open file.
@@ -19,13 +22,18 @@ pub struct File {
     /// `O_APPEND`: the kernel writes at the end, wherever it is told to.
     append: bool,
     guard: Guard,
+    /// Asked for once.
+    id: OnceLock<Id>,
 }
 
-/// What may not be done by a descriptor, whatever its mode: in a jail, files of a read-only bind and protected ones keep their attributes.
-#[derive(Clone, Copy, Debug, Default)]
+/// What may not be done by a descriptor, whatever its mode: in a jail, files of a read-only bind and protected ones stay as they are.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Guard {
     pub(super) read_only: bool,
+    /// Whether the path was that of something protected.
     pub(super) protected: bool,
+    /// What tells whether the file has become protected since.
+    pub(super) protect: Option<Arc<Protect>>,
 }
 
 /// Where a piece of a copy ended.
@@ -48,14 +56,33 @@ pub struct CopyError {
 
 impl File {
     pub(super) fn new(fd: OwnedFd, append: bool, guard: Guard) -> Self {
-        Self { fd, append, guard }
+        Self {
+            fd,
+            append,
+            guard,
+            id: OnceLock::new(),
+        }
     }
 
-    fn changeable(&self) -> Answer<()> {
+    /// Whether what the file holds, and its attributes, may be changed now; another process may have moved it to where it is protected.
+    ///
+    /// # Errors
+    /// `EROFS` in a read-only bind; [`Error::Protected`].
+    pub fn changeable(&self) -> Answer<()> {
         if self.guard.read_only {
             return Err(Errno::EROFS.into());
         }
         if self.guard.protected {
+            return Err(Error::Protected);
+        }
+        let Some(protect) = &self.guard.protect else {
+            return Ok(());
+        };
+        let id = self
+            .id
+            .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default());
+        protect.refresh();
+        if protect.is_object(*id) {
             return Err(Error::Protected);
         }
         Ok(())
@@ -155,7 +182,7 @@ impl File {
     /// As ftruncate(2).
     pub fn truncate(&self, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        // A descriptor for reading is no good for this anyway.
+        self.changeable()?;
         Ok(again(|| ftruncate(&self.fd, size))?)
     }
 

@@ -100,6 +100,7 @@ impl View {
                 guard = Guard {
                     read_only: jailed.read_only,
                     protected: jailed.protected || self.is_protected(there.as_ref()),
+                    protect: self.jail().and_then(|jail| jail.protect.clone()),
                 };
             }
             // One session is one process, and nothing else creates files while this call runs.

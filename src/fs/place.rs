@@ -28,7 +28,7 @@ impl AsFd for Dirfd<'_> {
 }
 
 /// A file by its device and inode, whatever its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Id(u64, u64);
 
 impl Id {

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
@@ -37,7 +37,7 @@ pub(super) struct Protect {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// When home, `.ssh` and `.config` changed last.
+    /// When home, `.ssh` and `.config` changed last; empty where that was so lately that the next change could bear the same time.
     stamp: Vec<(i64, i64)>,
     /// When that was asked last.
     looked: Option<Instant>,
@@ -70,25 +70,20 @@ impl Protect {
         protect
     }
 
-    /// Looks again at what is there, if anything changed; at most once a second, since no client can change it.
+    /// Looks again at what is there, if anything changed, now and then: no client can change it, other processes can.
     pub(super) fn refresh(&self) {
         let Some(home) = &self.home else {
             return;
         };
         let now = Instant::now();
         let mut known = self.lock();
-        if known
-            .looked
-            .is_some_and(|looked| now - looked < Duration::from_secs(1))
-        {
+        if known.looked.is_some_and(|looked| now - looked < PAUSE) {
             return;
         }
-        known.looked = Some(now);
-        if known.stamp != stamp(home) {
-            let looked = self.look();
-            *known = looked;
-            known.looked = Some(now);
+        if known.stamp.is_empty() || known.stamp != stamp(home) {
+            *known = self.look();
         }
+        known.looked = Some(now);
     }
 
     /// Whether `name` in the directory `dir` is protected, be it there or not.
@@ -154,6 +149,17 @@ impl Protect {
             return known;
         };
         known.stamp = stamp(home);
+        let lately = SystemTime::now() - LATELY;
+        let lately = lately
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs());
+        if known
+            .stamp
+            .iter()
+            .any(|(seconds, _)| *seconds >= lately as i64)
+        {
+            known.stamp.clear();
+        }
         known.home = Id::of_fd(home).ok();
         let names = HOME.iter().map(|name| name.as_bytes().to_vec());
         let config = CONFIG
@@ -358,6 +364,10 @@ fn is_ignored(letter: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// How long what is known counts without a look.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Clocks of file systems may be as coarse as this.
+const LATELY: Duration = Duration::from_secs(2);
 /// In the home directory: keys, and what shells, PAM and mailers run or trust.
 const HOME: [&str; 24] = [
     ".ssh",

@@ -104,7 +104,7 @@ impl Jail {
         if path.len() >= PATH_MAX {
             return Err(Errno::ENAMETOOLONG.into());
         }
-        let watch = self.protect.as_ref().filter(|_| intent == Intent::Change);
+        let watch = self.protect.as_deref().filter(|_| intent == Intent::Change);
         if let Some(protect) = watch {
             protect.refresh();
         }

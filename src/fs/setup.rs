@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
@@ -13,7 +14,7 @@ use super::place::{Id, kind};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent};
 use super::view::{Jail, Kind, Point, Start, Tree, View};
-use super::{Answer, Follow};
+use super::{Answer, Error, Follow};
 
 /// A directory of the host that appears in the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl View {
             for tree in &mut jail.trees {
                 tree.protected = known.contains(&tree.fd);
             }
-            jail.protect = Some(known);
+            jail.protect = Some(Arc::new(known));
             if let Some(start) = jail.start.first_mut() {
                 start.protected = jail.trees.first().is_some_and(|root| root.protected);
             }
@@ -118,7 +119,7 @@ impl Jail {
         let way = self.way_to(parent).map_err(|error| SetUp {
             step: format!("bind \"{}\" into", bind.at.display()),
             path: parent.to_path_buf(),
-            why: error.to_string(),
+            why: words(error),
             remedy: "this directory must exist in the view; create it, or choose another place"
                 .to_owned(),
         })?;
@@ -250,9 +251,16 @@ fn tree(step: &str, flag: &str, dir: &Path, at: &Path, read_only: bool) -> Resul
         (Ok(_), Err(error)) => Err(SetUp {
             step: step.to_owned(),
             path: dir.to_path_buf(),
-            why: error.to_string(),
+            why: words(error),
             remedy: format!("correct {flag}"),
         }),
+    }
+}
+
+fn words(error: Error) -> String {
+    match error {
+        Error::Kernel(errno) => errno.desc().to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Jail {
     pub(super) trees: Vec<Tree>,
     /// From the root to the directory at which relative paths start; never empty.
     pub(super) start: Vec<Start>,
-    pub(super) protect: Option<Protect>,
+    pub(super) protect: Option<Arc<Protect>>,
 }
 
 /// A directory of the host that is part of the view, with all beneath it.

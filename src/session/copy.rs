@@ -57,6 +57,9 @@ impl Copy {
         else {
             return Some(Err(Status::bad_handle()));
         };
+        if let Err(error) = to.changeable() {
+            return Some(Err(error.into()));
+        }
         match from.copy_piece(self.offset, to, self.to_offset, len) {
             Ok(CopyEnd::Copied(count)) => {
                 self.offset += count;

@@ -173,6 +173,7 @@ pub(super) fn write(
         .handles
         .file(handle)
         .ok_or_else(Status::bad_handle)?;
+    open.file.changeable()?;
     match open.file.write_at(data, offset) {
         Ok(()) => {
             open.written += data.len() as u64;

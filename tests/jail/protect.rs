@@ -152,3 +152,26 @@ fn without_a_root_nothing_is_protected() {
     home.server.ok(&request::remove(path));
     assert!(!home.ground.base.has("jail/.profile"));
 }
+
+/// What editors and `sed -i` do with a file that the client has open.
+#[test]
+fn a_handle_does_not_outlive_a_name_that_becomes_protected() {
+    let mut home = home_as_root();
+    let handle = home.server.open("/plain", pflags::READ | pflags::WRITE);
+    let source = home.server.open("/source", pflags::READ);
+    let base = &home.ground.base;
+    std::fs::rename(base.at("jail/plain"), base.at("jail/.profile")).unwrap();
+    // Other processes' doings are looked for now and then.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let reply = home.server.call(&request::write(&handle, 0, "evil"));
+    assert!(refused(&reply), "WRITE: {reply:?}");
+    let reply = home
+        .server
+        .call(&request::fsetstat(&handle, &Attrs::NONE.size(0)));
+    assert!(refused(&reply), "FSETSTAT: {reply:?}");
+    let reply = home
+        .server
+        .call(&request::copy_data(&source, 0, 0, &handle, 0));
+    assert!(refused(&reply), "copy-data: {reply:?}");
+    assert_eq!(home.ground.base.read("jail/.profile"), b"ordinary");
+}
