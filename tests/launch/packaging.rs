@@ -1,44 +1,11 @@
 //! The examples for sshd, in `packaging/sshd` and in the README, each behind a real sshd: none of them can rot.
 
 use std::fs;
-use std::path::Path;
 
-use crate::readme::blocks;
 use crate::run::{Input, Ran, run, session_works};
 use crate::support::Tree;
+use crate::support::examples::{adapted, block, example, names};
 use crate::support::sshd::{HOST, Sshd};
-
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/sshd");
-
-fn example(name: &str) -> String {
-    fs::read_to_string(Path::new(EXAMPLES).join(name)).unwrap()
-}
-
-/// The README's block that holds this text.
-fn block(text: &str) -> String {
-    let mut found = blocks("text")
-        .into_iter()
-        .filter(|block| block.contains(text));
-    found
-        .next()
-        .unwrap_or_else(|| panic!("the README has no example of {text:?}"))
-}
-
-/// The example with the path of the server under test for the one that it names.
-fn adapted(example: &str) -> String {
-    let words = example.split_inclusive([' ', '"', '\n']);
-    let adapted = words.map(|word| {
-        let path = word.trim_end_matches([' ', '"', '\n']);
-        if path.starts_with('/') && path.ends_with("/sftp-server") {
-            word.replace(path, "{server}")
-        } else {
-            word.to_owned()
-        }
-    });
-    let adapted: String = adapted.collect();
-    assert!(adapted.contains("{server}"), "{example}");
-    adapted
-}
 
 /// `sftp` with these commands; a file `hello` is at hand.
 fn sftp(sshd: &Sshd, commands: &str) -> Ran {
@@ -51,14 +18,13 @@ fn sftp(sshd: &Sshd, commands: &str) -> Ran {
 }
 
 #[test]
-fn every_example_is_used_here() {
-    let mut names: Vec<_> = fs::read_dir(EXAMPLES)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
+fn every_example_is_used_here_or_in_the_stories() {
+    let without_a_root = names()
+        .into_iter()
+        .filter(|name| !example(name).contains("--root"));
+    // Those with a root are listed in stories/main.rs.
     assert_eq!(
-        names,
+        without_a_root.collect::<Vec<_>>(),
         ["authorized_keys", "forcecommand.conf", "subsystem.conf"]
     );
 }
@@ -74,7 +40,7 @@ fn the_subsystem_line_serves() {
 
 #[test]
 fn the_forced_command_reads_and_does_not_write() {
-    for text in [example("forcecommand.conf"), block("ForceCommand")] {
+    for text in [example("forcecommand.conf"), block("--read-only")] {
         // The group of a throwaway account has its name.
         let config = adapted(&text).replace("Group sftponly", "Group sftp-t*");
         let sshd = Sshd::root("internal-sftp", &config, "");
@@ -89,7 +55,7 @@ fn the_forced_command_reads_and_does_not_write() {
 
 #[test]
 fn the_key_s_line_uploads_into_its_inbox_and_does_not_remove() {
-    for text in [example("authorized_keys"), block("command=\"")] {
+    for text in [example("authorized_keys"), block("--start-directory")] {
         let text = adapted(&text);
         let line = text
             .lines()

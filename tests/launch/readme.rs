@@ -6,26 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::Tree;
+use crate::support::examples::blocks;
 use crate::support::server::wait;
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The README's fenced blocks of this kind.
-pub(crate) fn blocks(kind: &str) -> Vec<String> {
-    let text = fs::read_to_string(Path::new(CHECKOUT).join("README.md")).unwrap();
-    let opening = format!("```{kind}");
-    let mut blocks = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if line.trim() == opening {
-            let body = lines.by_ref().take_while(|line| line.trim() != "```");
-            blocks.push(body.collect::<Vec<_>>().join("\n"));
-        } else if line.starts_with("```") {
-            lines.by_ref().find(|line| line.trim() == "```");
-        }
-    }
-    blocks
-}
 
 /// What git has of the checkout, as it stands now, in a directory of its own.
 fn fresh_checkout() -> Tree {

@@ -53,7 +53,8 @@ impl Place {
         copy
     }
 
-    pub(super) fn expand(&self, text: &str) -> String {
+    /// Replaces `{server}` and `{dir}`.
+    pub(crate) fn expand(&self, text: &str) -> String {
         let server = self.install(&under_test());
         text.replace("{server}", server.to_str().unwrap())
             .replace("{dir}", self.0.to_str().unwrap())

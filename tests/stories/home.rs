@@ -1,0 +1,149 @@
+//! The home as `/`: its top is writable, and yet the key cannot make itself a shell.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use crate::person::{Person, survey};
+use crate::support::Tree;
+use crate::support::examples::example;
+
+/// Start files and keys, there or not.
+const PROTECTED: [&str; 8] = [
+    ".ssh",
+    ".ssh/authorized_keys",
+    ".profile",
+    ".bashrc",
+    ".bash_profile",
+    ".zshenv",
+    ".forward",
+    ".config/fish",
+];
+
+fn somebody() -> Person {
+    let example = example("authorized_keys.home");
+    let person = Person::new(&example);
+    person.dir("bin");
+    person.install("bin/sftp-server");
+    // As it stands: the program of the example is the one in the home.
+    person.authorize_as_it_stands(&example);
+    person.dir(".config");
+    person.dir("documents");
+    person
+}
+
+#[test]
+fn the_top_of_the_home_is_writable() {
+    let person = somebody();
+    let local = Tree::new();
+    local.file("hello", "hello there");
+    let said = person
+        .sftp(
+            0,
+            &local,
+            "pwd\nput hello\nmkdir dir\nrename hello documents/moved\nput hello\nget /secret got\n",
+        )
+        .success();
+    assert!(said.contains("Remote working directory: /\n"), "{said}");
+    for arrived in ["hello", "documents/moved"] {
+        let arrived = person.home().join(arrived);
+        assert_eq!(fs::read(arrived).unwrap(), b"hello there");
+    }
+    assert!(person.home().join("dir").is_dir());
+    // The home is within the root: what is in it may be read.
+    assert!(local.has("got"));
+}
+
+#[test]
+fn the_key_cannot_rewrite_keys_nor_start_files() {
+    let person = somebody();
+    let local = Tree::new();
+    local.file("hello", "hello there");
+    local.dir("evil/authorized_keys");
+    let guarded: Vec<_> = PROTECTED
+        .iter()
+        .map(|name| person.home().join(name))
+        .collect();
+    let guarded: Vec<_> = guarded.iter().map(|path| path.as_path()).collect();
+    let before = survey(&guarded);
+    for name in PROTECTED {
+        let mut commands = "-put hello fresh\n-mkdir freshdir\n".to_owned();
+        commands += &format!(
+            "-put hello {name}\n-put hello documents/../{name}\n-reput hello {name}\n-rm {name}\n-rmdir {name}\n"
+        );
+        commands += &format!(
+            "-mkdir {name}\n-rename {name} taken\n-rename fresh {name}\n-rename freshdir {name}\n"
+        );
+        commands += &format!(
+            "-ln -s /hello {name}\n-ln fresh {name}\n-chmod 777 {name}\n-chown 1 {name}\n"
+        );
+        commands += &format!(
+            "-ln {name} second\n-put hello second\n-ln -s /{name} link\n-put hello link\n-chmod 777 link\n-rm link\n"
+        );
+        person.sftp(0, &local, &commands).success();
+        assert_eq!(survey(&guarded), before, "{name}");
+        assert!(person.home().join("fresh").exists());
+        assert!(!person.home().join("taken").exists());
+    }
+    // The refusal is in words, for a client that shows them.
+    let ran = person.sftp(0, &local, "rm .profile\n");
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("ermission denied"), "{ran:?}");
+}
+
+#[test]
+fn the_program_in_the_home_cannot_be_replaced() {
+    let person = somebody();
+    let local = Tree::new();
+    local.file("sftp-server", "#!/bin/sh\ntouch ~/pwned\n");
+    let bin = person.home().join("bin");
+    let before = survey(&[&bin]);
+    let commands = "-put sftp-server bin/sftp-server\n-rm bin/sftp-server\n-rename bin away\n-rmdir bin\n-mkdir fresh\n\
+         -put sftp-server fresh/sftp-server\n-rename fresh bin\n-rename fresh/sftp-server bin/sftp-server\n\
+         -chmod 000 bin/sftp-server\n-ln bin/sftp-server second\n-ln -s bin way\n-put sftp-server way/sftp-server\n";
+    person.sftp(0, &local, commands).success();
+    assert_eq!(survey(&[&bin]), before);
+    assert!(person.home().join("fresh/sftp-server").exists());
+}
+
+#[test]
+fn the_home_cannot_be_renamed_where_it_is_seen_from_above() {
+    let person = somebody();
+    let local = Tree::new();
+    // Everybody may write above the home: nothing but the server keeps it in its place.
+    fs::set_permissions(person.place(), Permissions::from_mode(0o777)).unwrap();
+    let above = r#"command="/usr/lib/openssh/sftp-server --root %h/..",restrict ssh-ed25519 AAAA"#;
+    person.authorize(above);
+    let ssh = person.home().join(".ssh");
+    let before = survey(&[&ssh]);
+    let commands = "pwd\nmkdir ../fresh\n-rename /home /gone\n-rename /fresh /home\n-rmdir /home\n-ln -s fresh /home/.ssh2\n\
+         -rename .ssh moved\n-rename /home/.ssh /keys\n";
+    let said = person.sftp(0, &local, commands).success();
+    assert!(said.contains("Remote working directory: /home\n"), "{said}");
+    assert_eq!(survey(&[&ssh]), before);
+    assert!(!person.place().join("gone").exists());
+    assert!(person.place().join("fresh").is_dir());
+    // With the home as `/` there is no name by which to rename it.
+    person.authorize_as_it_stands(&example("authorized_keys.home"));
+    let before = survey(&[&ssh]);
+    person
+        .sftp(
+            0,
+            &local,
+            "-rename / gone\n-rename . gone\n-rename .. gone\n-rmdir /\n-rm /\n",
+        )
+        .success();
+    assert_eq!(survey(&[&ssh]), before);
+}
+
+#[test]
+fn whoever_lifts_the_protection_can_write_there() {
+    let person = somebody();
+    let local = Tree::new();
+    local.file("hello", "hello there");
+    person.authorize(
+        r#"command="/usr/lib/openssh/sftp-server --root ~ --no-protect",restrict ssh-ed25519 AAAA"#,
+    );
+    person.sftp(0, &local, "put hello .profile\n").success();
+    let profile = person.home().join(".profile");
+    assert_eq!(fs::read(profile).unwrap(), b"hello there");
+}
