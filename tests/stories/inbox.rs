@@ -172,6 +172,8 @@ fn the_locked_key_reads_and_touches_nothing_outside() {
         "up/secret".to_owned(),
         "home/secret".to_owned(),
         "/proc/self/root/secret".to_owned(),
+        format!("/{home}/secret"),
+        format!("///{home}/secret"),
     ];
     for (number, way) in ways.iter().enumerate() {
         commands +=
