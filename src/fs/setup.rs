@@ -292,6 +292,14 @@ fn refusal(step: &str, flag: &str, dir: &Path, errno: Errno) -> SetUp {
     }
 }
 
+/// Why it failed, for people: without the name of an errno.
+fn words(error: Error) -> String {
+    match error {
+        Error::Kernel(errno) => errno.desc().to_owned(),
+        error => error.to_string(),
+    }
+}
+
 /// The first directory on the way that is not there.
 fn missing(dir: &Path) -> Option<&Path> {
     let mut ways: Vec<&Path> = dir.ancestors().collect();
