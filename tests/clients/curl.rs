@@ -33,10 +33,10 @@ fn curl(ground: &Ground) -> Command {
     curl
 }
 
-/// The address of an absolute path, every odd byte in hexadecimal.
+/// The address of a file at the server's side, every odd byte in hexadecimal.
 fn url(ground: &Ground, path: &Path) -> String {
     let mut url = format!("sftp://127.0.0.1:{}", ground.sshd.port);
-    for &byte in path.as_os_str().as_bytes() {
+    for &byte in seen(path).as_os_str().as_bytes() {
         if byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte) {
             url.push(char::from(byte));
         } else {
@@ -50,7 +50,8 @@ fn url(ground: &Ground, path: &Path) -> String {
 fn quoted(path: &Path) -> String {
     format!(
         "\"{}\"",
-        path.to_str()
+        seen(path)
+            .to_str()
             .unwrap()
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
@@ -297,8 +298,10 @@ fn a_missing_file_is_told_from_a_forbidden_one_by_the_exit_status() {
         Stdio::null(),
     );
     assert_eq!(missing.status.code(), Some(78), "{missing:?}");
+    let file = ground.plant("forbidden", b"x");
+    set_mode(&file, 0);
     let mut forbidden = curl(&ground);
-    forbidden.arg(url(&ground, Path::new("/etc/shadow")));
+    forbidden.arg(url(&ground, &file));
     // CURLE_REMOTE_ACCESS_DENIED
     assert_eq!(run(&forbidden, Stdio::null()).status.code(), Some(9));
 }

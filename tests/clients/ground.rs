@@ -5,15 +5,21 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::support::is_jailed;
 use crate::support::sshd::Sshd;
 
-/// One test's ground: `remote` belongs to the user who logs in, `local` to the client.
+/// The root of the view and the directory outside that is bound into it, in a jail: names of the host, and where each is in the view.
+const JAIL: [(&str, &str); 2] = [("jail.root", ""), ("jail.outside", "/bound")];
+
+/// One test's ground: `remote` belongs to the user who logs in, `local` to the client. Both are paths of the host; the client is told
+/// [`seen`] of a path at the server's side.
 pub(crate) struct Ground {
     pub(crate) sshd: Arc<Sshd>,
     pub(crate) remote: PathBuf,
@@ -22,20 +28,27 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Starts an sshd, or shares the one of a test that runs at this moment. The last of them ends it: a static would never be dropped.
+    #[track_caller]
     pub(crate) fn new() -> Self {
         static SHARED: Mutex<Weak<Sshd>> = Mutex::new(Weak::new());
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let sshd = shared.upgrade().unwrap_or_else(|| {
-            let sshd = Arc::new(Sshd::ordinary("{server}"));
+            let sshd = Arc::new(start());
             *shared = Arc::downgrade(&sshd);
             sshd
         });
         drop(shared);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let place = sshd.place().path();
+        // The same test always acts in the same half of a jail, alone or among others.
+        let above = if is_jailed() {
+            place.join(JAIL[Location::caller().line() as usize % 2].0)
+        } else {
+            place.to_owned()
+        };
         let (remote, local) = (
-            place.join(format!("remote.{count}")),
+            above.join(format!("remote.{count}")),
             place.join(format!("local.{count}")),
         );
         sshd.account().make_dir(&remote);
@@ -44,6 +57,16 @@ impl Ground {
             sshd,
             remote,
             local,
+        }
+    }
+
+    /// Where the served user's files are as the client sees it: what `~` leads to.
+    pub(crate) fn home(&self) -> PathBuf {
+        if is_jailed() {
+            // The home directory is not in the view; its root stands for it.
+            self.sshd.place().path().join(JAIL[0].0)
+        } else {
+            self.sshd.account().home.clone()
         }
     }
 
@@ -98,6 +121,35 @@ impl Drop for Ground {
             );
         }
     }
+}
+
+fn start() -> Sshd {
+    if !is_jailed() {
+        return Sshd::ordinary("{server}");
+    }
+    let [(root, _), (outside, bound)] = JAIL;
+    let sshd = Sshd::ordinary(&format!(
+        "{{server}} --root {{dir}}/{root} --bind {bound}={{dir}}/{outside}"
+    ));
+    for (dir, _) in JAIL {
+        sshd.account().make_dir(&sshd.place().path().join(dir));
+    }
+    sshd
+}
+
+/// What the client is told of a path: in a jail, that of the view, where the path is at the server's side; else the path as it is.
+pub(crate) fn seen(path: impl AsRef<Path>) -> PathBuf {
+    let host = path.as_ref().as_os_str().as_bytes();
+    let mapped = JAIL.iter().find_map(|(dir, at)| {
+        let dir = format!("/{dir}/");
+        let start = host
+            .windows(dir.len())
+            .position(|window| window == dir.as_bytes())?;
+        // The slash at the end of `dir` stays.
+        let rest = &host[start + dir.len() - 1..];
+        Some(OsString::from_vec([at.as_bytes(), rest].concat()))
+    });
+    mapped.map_or_else(|| path.as_ref().to_owned(), PathBuf::from)
 }
 
 /// Runs a client to its good end.

@@ -33,7 +33,8 @@ fn play(ground: &Ground, commands: &str) -> Output {
 fn quoted(path: &Path) -> String {
     format!(
         "\"{}\"",
-        path.to_str()
+        seen(path)
+            .to_str()
             .unwrap()
             .replace('\\', "\\\\")
             .replace('"', "\\\"")

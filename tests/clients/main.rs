@@ -1,6 +1,7 @@
 //! Real clients through a real sshd run by an ordinary user; a file a client.
 //!
-//! What a client cannot do is said at the top of its file. `SFTP_SERVER_UNDER_TEST` puts another server behind the same clients.
+//! What a client cannot do is said at the top of its file. `SFTP_SERVER_UNDER_TEST` puts another server behind the same clients;
+//! `SFTP_SERVER_JAIL=1` locks ours into a root with a bind, and about half of the tests act in the bind.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -96,8 +96,10 @@ fn a_missing_file_is_the_error_that_python_has_for_it() {
         said.contains("FileNotFoundError: [Errno 2] No such file"),
         "{said}"
     );
+    let file = ground.plant("forbidden", b"x");
+    set_mode(&file, 0);
     let said = Script::new()
-        .then("get", &[Path::new("/etc/shadow"), &ground.local.join("x")])
+        .then("get", &[&file, &ground.local.join("x")])
         .refused(&ground, Paramiko);
     assert!(
         said.contains("PermissionError: [Errno 13] Permission denied"),
@@ -192,7 +194,7 @@ fn attributes_links_and_directories_are_changed() {
         [
             "some where",
             "1234 100751 1000000007",
-            dir.to_str().unwrap()
+            seen(&dir).to_str().unwrap()
         ]
     );
 }

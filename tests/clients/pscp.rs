@@ -17,7 +17,7 @@ fn pscp(ground: &Ground) -> Command {
 
 fn there(ground: &Ground, path: &Path) -> OsString {
     let mut operand = OsString::from(login(ground) + ":");
-    operand.push(path);
+    operand.push(seen(path));
     operand
 }
 

@@ -23,7 +23,7 @@ fn play(ground: &Ground, commands: &[String]) -> Output {
 fn line(command: &str, paths: &[&Path]) -> String {
     let quoted = paths
         .iter()
-        .map(|path| format!(" \"{}\"", path.to_str().unwrap().replace('"', "\"\"")));
+        .map(|path| format!(" \"{}\"", seen(path).to_str().unwrap().replace('"', "\"\"")));
     command.to_owned() + &quoted.collect::<String>()
 }
 

@@ -40,7 +40,7 @@ fn rclone(ground: &Ground) -> Command {
 
 fn there(path: &Path) -> OsString {
     let mut operand = OsString::from(":sftp:");
-    operand.push(path);
+    operand.push(seen(path));
     operand
 }
 

@@ -18,7 +18,7 @@ fn restic(ground: &Ground, arguments: &[&str]) -> Command {
         .arg("--repo")
         .arg(format!(
             "sftp:{HOST}:{}",
-            ground.remote.join("repository").display()
+            seen(ground.remote.join("repository")).display()
         ))
         .arg("--no-cache")
         .args(arguments)

@@ -11,13 +11,15 @@ use crate::support::sshd::HOST;
 
 /// The remote operand of a put, which scp takes as it stands.
 fn to(path: &Path) -> OsString {
-    OsString::from_vec([format!("{HOST}:").as_bytes(), path.as_os_str().as_bytes()].concat())
+    let mut operand = OsString::from(format!("{HOST}:"));
+    operand.push(seen(path));
+    operand
 }
 
 /// The remote operand of a get, which scp expands: what is special to glob(3) is quoted.
 fn from(path: &Path) -> OsString {
     let mut operand = format!("{HOST}:").into_bytes();
-    for &byte in path.as_os_str().as_bytes() {
+    for &byte in seen(path).as_os_str().as_bytes() {
         if b"*?[]{}\\".contains(&byte) {
             operand.push(b'\\');
         }
@@ -142,7 +144,7 @@ fn a_pattern_of_a_thousand_files_is_expanded_and_got() {
             .sshd
             .scp()
             .arg("-q")
-            .arg(format!("{HOST}:{}/*", dir.display()))
+            .arg(format!("{HOST}:{}/*", seen(dir).display()))
             .arg(&back),
     );
     for name in &names {
@@ -164,7 +166,7 @@ fn a_users_home_is_found_by_its_tilde() {
     let ground = Ground::new();
     let account = ground.sshd.account();
     let name = format!(".sftp-test-{}", std::process::id());
-    let there = account.home.join(&name);
+    let there = ground.home().join(&name);
     let local = ground.keep("file", b"home");
     // The second form is expand-path@openssh.com.
     for operand in [

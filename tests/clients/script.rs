@@ -18,6 +18,7 @@ impl Script {
         Self::default()
     }
 
+    /// Arguments that are paths of the server's side are given as the client sees them.
     pub(crate) fn then(mut self, operation: &str, arguments: &[&Path]) -> Self {
         if !self.0.is_empty() {
             self.0.push(";".into());
@@ -26,7 +27,7 @@ impl Script {
         self.0.extend(
             arguments
                 .iter()
-                .map(|argument| argument.as_os_str().to_owned()),
+                .map(|argument| seen(argument).into_os_string()),
         );
         self
     }

@@ -21,12 +21,12 @@ fn play(ground: &Ground, commands: &[Vec<u8>]) -> Output {
     succeed(&mut sftp(ground, commands))
 }
 
-/// A command and its paths, quoted as sftp wants it.
+/// A command and its paths, as the client has to name them and quoted as sftp wants it.
 fn line(command: &str, paths: &[&Path]) -> Vec<u8> {
     let mut line = command.as_bytes().to_vec();
     for path in paths {
         line.extend(b" \"");
-        for &byte in path.as_os_str().as_bytes() {
+        for &byte in seen(path).as_os_str().as_bytes() {
             if b"\"\\".contains(&byte) {
                 line.push(b'\\');
             }
@@ -332,7 +332,7 @@ fn df_and_pwd_answer() {
     assert!(
         text.contains(&format!(
             "Remote working directory: {}\n",
-            ground.remote.display()
+            seen(&ground.remote).display()
         )),
         "{text}"
     );

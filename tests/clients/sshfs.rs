@@ -33,7 +33,7 @@ impl Mount {
         let sshfs = Command::new("sshfs")
             .args(["-f", "-F"])
             .arg(ground.sshd.client_config())
-            .arg(format!("{HOST}:{}", ground.remote.display()))
+            .arg(format!("{HOST}:{}", seen(&ground.remote).display()))
             .arg(&at)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -20,7 +20,7 @@ pub(crate) mod steps;
 pub(crate) mod tree;
 pub(crate) mod wire;
 
-pub(crate) use server::{Finished, Launch, OPENSSH, OURS, Server, under_test};
+pub(crate) use server::{Finished, Launch, OPENSSH, OURS, Server, is_jailed, under_test};
 pub(crate) use steps::show;
 pub(crate) use tree::{Entry, Snapshot, Tree};
 pub(crate) use wire::{Attrs, Packet, Reply, Status, Wire};

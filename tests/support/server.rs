@@ -32,6 +32,16 @@ pub(crate) fn is_openssh() -> bool {
     real(&under_test()) == real(Path::new(OPENSSH)) && Path::new(OPENSSH).exists()
 }
 
+/// True where `SFTP_SERVER_JAIL` asks for ours inside a jail, in the test crates that say they know it.
+pub(crate) fn is_jailed() -> bool {
+    let jailed = std::env::var_os("SFTP_SERVER_JAIL").is_some();
+    assert!(
+        !(jailed && is_openssh()),
+        "SFTP_SERVER_JAIL: OpenSSH's server has no --root"
+    );
+    jailed
+}
+
 /// A server about to be started: the one under test, in `dir`, with no flags, on two pipes, with our environment but
 /// without any `SSH_*`, and with `TZ=UTC`.
 pub(crate) struct Launch {
