@@ -34,7 +34,10 @@ impl Ground {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let sshd = shared.upgrade().unwrap_or_else(|| {
-            let sshd = Arc::new(start());
+            let sshd = Arc::new(match is_jailed() {
+                true => jail(),
+                false => Sshd::ordinary("{server}"),
+            });
             *shared = Arc::downgrade(&sshd);
             sshd
         });
@@ -58,6 +61,21 @@ impl Ground {
             remote,
             local,
         }
+    }
+
+    /// A ground whose `remote` is the root of a jail, whatever is run; and the directory outside that the client sees in it as `bound`.
+    pub(crate) fn jailed() -> (Self, PathBuf) {
+        let sshd = jail();
+        let place = sshd.place().path();
+        let [remote, bound] = JAIL.map(|(dir, _)| place.join(dir));
+        let local = place.join("local");
+        fs::create_dir(&local).unwrap();
+        let ground = Self {
+            sshd: Arc::new(sshd),
+            remote,
+            local,
+        };
+        (ground, bound)
     }
 
     /// Where the served user's files are as the client sees it: what `~` leads to.
@@ -123,10 +141,7 @@ impl Drop for Ground {
     }
 }
 
-fn start() -> Sshd {
-    if !is_jailed() {
-        return Sshd::ordinary("{server}");
-    }
+fn jail() -> Sshd {
     let [(root, _), (outside, bound)] = JAIL;
     let sshd = Sshd::ordinary(&format!(
         "{{server}} --root {{dir}}/{root} --bind {bound}={{dir}}/{outside}"
@@ -141,13 +156,14 @@ fn start() -> Sshd {
 pub(crate) fn seen(path: impl AsRef<Path>) -> PathBuf {
     let host = path.as_ref().as_os_str().as_bytes();
     let mapped = JAIL.iter().find_map(|(dir, at)| {
-        let dir = format!("/{dir}/");
         let start = host
             .windows(dir.len())
             .position(|window| window == dir.as_bytes())?;
-        // The slash at the end of `dir` stays.
-        let rest = &host[start + dir.len() - 1..];
-        Some(OsString::from_vec([at.as_bytes(), rest].concat()))
+        let mut mapped = [at.as_bytes(), &host[start + dir.len()..]].concat();
+        if mapped.is_empty() {
+            mapped.push(b'/');
+        }
+        Some(OsString::from_vec(mapped))
     });
     mapped.map_or_else(|| path.as_ref().to_owned(), PathBuf::from)
 }

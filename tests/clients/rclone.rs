@@ -263,3 +263,29 @@ fn about_answers_and_a_missing_path_is_said_in_words() {
     );
     assert!(said.contains("directory not found"), "{said}");
 }
+
+#[test]
+fn a_sync_of_a_root_reaches_into_its_bind_both_ways() {
+    let (ground, bound) = Ground::jailed();
+    let (tree, back) = (ground.local.join("tree"), ground.local.join("back"));
+    grow_tree(&tree, &names());
+    fs::create_dir(tree.join("bound")).unwrap();
+    grow_tree(&tree.join("bound"), &names());
+    succeed(
+        rclone(&ground)
+            .args(["sync", "--create-empty-src-dirs"])
+            .arg(&tree)
+            .arg(there(&ground.remote)),
+    );
+    assert_same_tree(&bound, &tree.join("bound"), NEITHER);
+    succeed(
+        rclone(&ground)
+            .args(["sync", "--create-empty-src-dirs"])
+            .arg(there(&ground.remote))
+            .arg(&back),
+    );
+    assert_same_tree(&back, &tree, NEITHER);
+    fs::remove_dir_all(tree.join("bound")).unwrap();
+    // What of it is in the root's own directory.
+    assert_same_tree(&ground.remote, &tree, NEITHER);
+}

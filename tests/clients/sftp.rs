@@ -341,3 +341,61 @@ fn df_and_pwd_answer() {
         "{text}"
     );
 }
+
+#[test]
+fn a_bind_is_listed_in_its_parent_and_nothing_moves_across_its_edge() {
+    let (ground, bound) = Ground::jailed();
+    let (file, sent, moved) = (
+        ground.plant("file", b"x"),
+        bound.join("sent"),
+        bound.join("moved"),
+    );
+    let output = play(
+        &ground,
+        &[
+            line("put", &[&ground.keep("sent", b"sent"), &sent]),
+            line("rename", &[&sent, &moved]),
+            line("cp", &[&file, &bound.join("copy")]),
+            line("get", &[&moved, &ground.local.join("back")]),
+            line("ls -1", &[&ground.remote]),
+            line("ls -1", &[&bound]),
+            line("pwd", &[]),
+        ],
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let shown: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("sftp>"))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "/bound",
+            "/file",
+            "/bound/copy",
+            "/bound/moved",
+            "Remote working directory: /"
+        ]
+    );
+    assert_bytes(&moved, b"sent");
+    assert_bytes(&ground.local.join("back"), b"sent");
+    assert_bytes(&bound.join("copy"), b"x");
+    // As between two file systems, and as a mount point.
+    let (there, elsewhere) = (ground.remote.join("bound"), ground.remote.join("elsewhere"));
+    for command in [
+        line("rename", &[&file, &bound.join("file")]),
+        line("rename", &[&moved, &ground.remote.join("moved")]),
+        line("ln", &[&file, &bound.join("file")]),
+        line("rename", &[&there, &elsewhere]),
+        line("rmdir", &[&there]),
+        line("mkdir", &[&there]),
+    ] {
+        let said = fail(&mut sftp(&ground, &[command]));
+        assert!(said.contains("Failure"), "{said}");
+    }
+    assert_bytes(&file, b"x");
+    assert_bytes(&moved, b"sent");
+    assert_eq!(fs::read_dir(&bound).unwrap().count(), 2);
+    // The host has no directory where the bind is seen.
+    assert_eq!(fs::read_dir(&ground.remote).unwrap().count(), 1);
+}
