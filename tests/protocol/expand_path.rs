@@ -42,6 +42,7 @@ fn a_tilde_and_a_user_is_the_home_of_that_user() {
             .expect("a user of every Debian")
             .dir;
         let home = home.canonicalize().unwrap();
+        let home = server.in_jail("no home is in the view", "/".into(), home);
         assert_eq!(
             expand(&mut server, format!("~{name}")),
             home.to_str().unwrap()

@@ -1,13 +1,13 @@
 //! `fstatvfs@openssh.com`: as statvfs, of an open file.
 
-use crate::start;
 use crate::statvfs::{expected, steady};
 use crate::support::request;
 use crate::support::wire::{code, pflags};
+use crate::{start, start_with};
 
 #[test]
 fn the_answer_is_what_statvfs_says_of_the_file_s_file_system() {
-    let (tree, mut server) = start();
+    let (tree, mut server) = start_with(&["/dev", "/proc"]);
     tree.file("file", "");
     for path in ["file", ".", "/dev/shm", "/proc/self/comm"] {
         let handle = server.open(path, pflags::READ);

@@ -207,7 +207,8 @@ fn as_many_handles_as_limits_promises_can_be_opened_and_a_closed_one_makes_room(
     if !server.is_openssh() {
         assert_eq!(handles.len() as u64, promised);
     }
-    assert!(handles.len() > 40, "{} of 64", handles.len());
+    let least = server.in_jail("the way to a file takes some for a moment", 30, 40);
+    assert!(handles.len() > least, "{} of 64", handles.len());
     // Everything without a handle goes on.
     server.ok(&request::mkdir("d", &Attrs::NONE));
     server.close(&handles.pop().unwrap());

@@ -6,6 +6,9 @@ use crate::support::wire::{Attrs, code};
 use crate::support::{request, show};
 use crate::{assert_status, start};
 
+/// Why a jail answers `/`.
+const NOT_IN_VIEW: &str = "no home is in the view of a test's tree";
+
 fn home(name: &str) -> String {
     User::from_name(name)
         .unwrap()
@@ -31,7 +34,7 @@ fn the_home_is_that_of_the_user_named_where_openssh_answers_the_session_s() {
         };
         let expected = server.differs(
             "the user who was asked for",
-            home(name),
+            server.in_jail(NOT_IN_VIEW, "/".to_owned(), home(name)),
             own.to_str().unwrap().to_owned(),
         );
         assert_eq!(show(&entry.filename), expected);
@@ -54,7 +57,8 @@ fn the_empty_name_is_the_session_s_user_where_openssh_fails() {
             .unwrap()
             .expect("who runs this has a passwd entry")
             .dir;
-        assert_eq!(show(reply.name()), own.to_str().unwrap());
+        let own = server.in_jail(NOT_IN_VIEW, "/", own.to_str().unwrap());
+        assert_eq!(show(reply.name()), own);
     }
 }
 

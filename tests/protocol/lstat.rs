@@ -3,7 +3,7 @@
 use crate::stat::attrs_of;
 use crate::support::wire::code;
 use crate::support::{Reply, request};
-use crate::{assert_cause, assert_status, start};
+use crate::{assert_cause, assert_status, start, start_with};
 
 #[test]
 fn a_link_is_described_itself_with_the_length_of_its_target() {
@@ -26,7 +26,7 @@ fn a_link_is_described_itself_with_the_length_of_its_target() {
 
 #[test]
 fn what_is_no_link_is_described_as_by_stat() {
-    let (tree, mut server) = start();
+    let (tree, mut server) = start_with(&["/dev"]);
     tree.file("file", "content");
     tree.dir("dir");
     tree.fifo("fifo");

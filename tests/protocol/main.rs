@@ -1,5 +1,6 @@
 //! The protocol, request by request, against ours and, with `SFTP_SERVER_UNDER_TEST=/usr/lib/openssh/sftp-server`,
-//! against OpenSSH's. Where the two differ on purpose, the test says what each does, and why.
+//! against OpenSSH's. Where the two differ on purpose, the test says what each does, and why. With `SFTP_SERVER_JAIL=1` ours has
+//! `--root` of each test's tree.
 
 #![allow(
     clippy::unwrap_used,
@@ -61,6 +62,13 @@ use support::{Launch, OPENSSH, Reply, Server, Tree, server, under_test};
 fn start() -> (Tree, Server) {
     let tree = Tree::new();
     let server = Server::start(&tree);
+    (tree, server)
+}
+
+/// The same for a test that names what stands in these directories of the host's `/`.
+fn start_with(host: &[&str]) -> (Tree, Server) {
+    let tree = Tree::new();
+    let server = Launch::new(&tree).host(host).connect();
     (tree, server)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::wire::code;
 use crate::support::{Tree, request};
-use crate::{assert_cause, assert_status, ordinary, start};
+use crate::{assert_cause, assert_status, ordinary, start, start_with};
 
 #[test]
 fn directories_open_by_any_path_that_leads_to_them() {
@@ -30,7 +30,7 @@ fn directories_open_by_any_path_that_leads_to_them() {
 
 #[test]
 fn what_is_no_directory_does_not_open() {
-    let (tree, mut server) = start();
+    let (tree, mut server) = start_with(&["/dev"]);
     tree.file("file", "");
     tree.fifo("fifo");
     tree.link("to-file", "file");

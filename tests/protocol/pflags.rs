@@ -78,7 +78,7 @@ fn each_of_the_64_pflags_opens_or_fails_on_each_target_as_open_2_does() {
             let path = if target.is_empty() {
                 Vec::new()
             } else {
-                model.path(target)
+                model.host_path(target)
             };
             let expected: Result<OwnedFd, Errno> =
                 open(&path[..], flags(bits), Mode::from_bits_retain(0o640));

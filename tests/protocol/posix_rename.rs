@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::support::wire::{code, pflags};
 use crate::support::{Tree, request};
-use crate::{assert_cause, assert_status, ordinary, start};
+use crate::{assert_cause, assert_status, ordinary, start, start_with};
 
 #[test]
 fn an_existing_file_is_replaced_at_once() {
@@ -115,10 +115,10 @@ fn what_is_not_there_is_no_such_file_and_the_special_names_are_busy() {
 
 #[test]
 fn another_file_system_is_refused() {
-    let (tree, mut server) = start();
+    let (tree, mut server) = start_with(&["/dev"]);
     let other = Tree::below("/dev/shm");
     tree.file("file", "content");
-    let reply = server.call(&request::posix_rename("file", other.path("file")));
+    let reply = server.call(&request::posix_rename("file", other.host_path("file")));
     assert_cause(&reply, &server, code::FAILURE, "Invalid cross-device link");
     assert!(tree.has("file") && other.names("").is_empty());
 }

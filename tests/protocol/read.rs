@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::support::wire::{code, pflags};
 use crate::support::{Reply, Tree, request};
-use crate::{assert_cause, assert_status, start};
+use crate::{assert_cause, assert_status, start, start_with};
 
 const LONGEST: usize = 261_120;
 
@@ -165,7 +165,7 @@ fn two_handles_read_the_same_file_without_moving_each_other() {
 
 #[test]
 fn files_whose_size_is_said_to_be_0_are_read_as_they_are() {
-    let (_tree, mut server) = start();
+    let (_tree, mut server) = start_with(&["/proc"]);
     let handle = server.open("/proc/self/comm", pflags::READ);
     assert_eq!(
         server.call(&request::read(&handle, 0, 1000)).data(),

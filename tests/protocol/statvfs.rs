@@ -3,8 +3,8 @@
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use crate::support::wire::{Fields, code, pflags};
-use crate::support::{Launch, Server, Tree, request, under_test};
-use crate::{assert_cause, assert_status, ordinary, start};
+use crate::support::{Launch, Server, Tree, request};
+use crate::{assert_cause, assert_status, ordinary, start, start_with};
 
 /// bsize, frsize, blocks, files, fsid, flag, namemax: what does not move while others write to the disk.
 pub(crate) fn steady(reply: &[u8]) -> [u64; 7] {
@@ -46,7 +46,7 @@ pub(crate) fn expected(path: &std::path::Path) -> [u64; 7] {
 
 #[test]
 fn the_answer_is_what_statvfs_says_of_each_file_system() {
-    let (tree, mut server) = start();
+    let (tree, mut server) = start_with(&["/dev", "/proc", "/sys"]);
     tree.file("file", "");
     tree.link("link", "/proc");
     for path in [
@@ -59,8 +59,12 @@ fn the_answer_is_what_statvfs_says_of_each_file_system() {
         "/sys",
         "/dev/null",
     ] {
+        let host = match path {
+            "/" => tree.at(server.in_jail("the tree is the root", "", path)),
+            path => tree.at(path),
+        };
         let reply = server.call(&request::statvfs(path));
-        assert_eq!(steady(reply.extended()), expected(&tree.at(path)), "{path}");
+        assert_eq!(steady(reply.extended()), expected(&host), "{path}");
     }
 }
 
@@ -91,10 +95,10 @@ fn a_file_system_that_is_mounted_on_demand_gets_mounted() {
     );
     let tree = Tree::new();
     tree.dir("debug");
-    let script = r#"mount -t debugfs debugfs debug && exec "$0""#;
-    let mut server = Launch::program("unshare", &tree)
-        .args(["-m", "sh", "-c", script])
-        .args([under_test()])
+    let script = r#"mount -t debugfs debugfs debug && exec "$0" "$@""#;
+    let mut server = Launch::new(&tree)
+        .through(&["unshare", "-m", "sh", "-c", script])
+        .host(&["/proc"])
         .connect();
     let mounted = |server: &mut Server| {
         let handle = server.open("/proc/self/mounts", pflags::READ);

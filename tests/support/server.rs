@@ -60,7 +60,7 @@ impl Launch {
     pub(crate) fn program(program: impl Into<PathBuf>, dir: impl AsRef<Path>) -> Self {
         let program = program.into();
         let mut command = Command::new(&program);
-        command.current_dir(dir).env("TZ", "UTC");
+        command.current_dir(&dir).env("TZ", "UTC");
         for name in [
             "SSH_CONNECTION",
             "SSH_CLIENT",
@@ -69,6 +69,7 @@ impl Launch {
         ] {
             command.env_remove(name);
         }
+        add_root(&mut command, &program, dir.as_ref());
         let openssh = program == Path::new(OPENSSH) || (program == under_test() && is_openssh());
         Self {
             program,
@@ -94,6 +95,16 @@ impl Launch {
         self
     }
 
+    /// Directories that stand in the host's `/` and that the test names so: a jail gets them as binds.
+    pub(crate) fn host(mut self, dirs: &[&str]) -> Self {
+        for dir in dirs {
+            if is_jailed() && !self.openssh {
+                self.command.arg("--bind").arg(format!("{dir}={dir}"));
+            }
+        }
+        self
+    }
+
     /// argv[0], as a login shell's `-sftp-server`.
     pub(crate) fn arg0(mut self, name: impl AsRef<OsStr>) -> Self {
         self.command.arg0(name);
@@ -108,8 +119,9 @@ impl Launch {
             .get_current_dir()
             .map(Path::to_path_buf)
             .unwrap_or_default();
-        let mut launch = Self::program(words[0], dir);
-        launch.command.args(&words[1..]).arg(self.program);
+        let mut launch = Self::program(words[0], &dir);
+        launch.command.args(&words[1..]).arg(&self.program);
+        add_root(&mut launch.command, &self.program, &dir);
         Self {
             openssh: self.openssh,
             ..launch
@@ -211,6 +223,14 @@ impl Launch {
     }
 }
 
+/// `--root` for our server, or a copy of it, where that is asked for.
+fn add_root(command: &mut Command, program: &Path, dir: &Path) {
+    let ours = program.ends_with("sftp-server") && program != Path::new(OPENSSH);
+    if ours && is_jailed() {
+        command.arg("--root").arg(dir);
+    }
+}
+
 /// A server that came to its end.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -266,6 +286,11 @@ impl Server {
     /// What this server is expected to do where the two differ on purpose, for the reason given.
     pub(crate) fn differs<T>(&self, _reason: &str, ours: T, theirs: T) -> T {
         if self.openssh { theirs } else { ours }
+    }
+
+    /// What ours is expected to do where a jail differs on purpose, for the reason given.
+    pub(crate) fn in_jail<T>(&self, _reason: &str, inside: T, outside: T) -> T {
+        if is_jailed() { inside } else { outside }
     }
 
     /// What was started, by its path.

@@ -13,6 +13,8 @@ use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Whence, lseek, mkdtemp, mkfifo};
 
+use super::is_jailed;
+
 /// A fresh directory of mode 0755, removed at the end. Names are bytes; paths are relative to it.
 pub(crate) struct Tree {
     root: PathBuf,
@@ -43,8 +45,16 @@ impl Tree {
         }
     }
 
-    /// The same as bytes, to be sent as an absolute path.
+    /// The same as bytes, to be sent as an absolute path. In a jail the tree is the root.
     pub(crate) fn path(&self, name: impl AsRef<[u8]>) -> Vec<u8> {
+        if is_jailed() {
+            return [b"/", name.as_ref()].concat();
+        }
+        self.host_path(name)
+    }
+
+    /// The same for a tree that is not the server's own: the host's path, in a jail too.
+    pub(crate) fn host_path(&self, name: impl AsRef<[u8]>) -> Vec<u8> {
         self.at(name).into_os_string().into_vec()
     }
 
