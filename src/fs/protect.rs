@@ -6,12 +6,12 @@
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::{AtFlags, OFlag, open, openat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
 
 use super::place::{Id, Last, kind};
 use super::resolve::{Aim, Intent};
@@ -30,8 +30,12 @@ pub(super) struct Protect {
     folds: bool,
     /// What stands beneath the protected directories, by its path from the home.
     beneath: Vec<Vec<u8>>,
-    /// The home and the directories above it.
+    /// The home, the program's directory, and those above them.
     ways: HashSet<Id>,
+    /// This program's file.
+    program: Option<PathBuf>,
+    /// Where the home is missing, what would have to be made first.
+    missing: Option<(Id, Vec<u8>)>,
     known: Mutex<Known>,
 }
 
@@ -49,24 +53,29 @@ struct Known {
 }
 
 impl Protect {
-    /// Of the home directory at `home`.
-    pub(super) fn of(home: &Path, visible: bool) -> Self {
+    /// Of the home directory at `home`, and of `program`, which runs for each session.
+    pub(super) fn of(home: &Path, program: Option<&Path>, visible: bool) -> Self {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = open(home, flags, Mode::empty()).ok();
+        let mut all_ways = ways(home, fd.as_ref());
+        if let Some(dir) = program.and_then(Path::parent) {
+            all_ways.extend(ways(dir, open(dir, flags, Mode::empty()).ok().as_ref()));
+        }
         let protect = Self {
             path: home.as_os_str().as_bytes().to_vec(),
             visible,
             folds: fd.as_ref().is_some_and(folds),
             beneath: fd.as_ref().map(beneath).unwrap_or_default(),
-            ways: ways(home, fd.as_ref()),
+            ways: all_ways,
+            program: program.map(Path::to_path_buf),
+            missing: match fd {
+                Some(_) => None,
+                None => first_missing(home),
+            },
             known: Mutex::default(),
             home: fd,
         };
-        let mut known = protect.look();
-        if protect.home.is_none() {
-            known.names.extend(first_missing(home));
-        }
-        *protect.lock() = known;
+        *protect.lock() = protect.look();
         protect
     }
 
@@ -145,6 +154,13 @@ impl Protect {
 
     fn look(&self) -> Known {
         let mut known = Known::default();
+        known.names.extend(self.missing.clone());
+        if let Some(program) = &self.program {
+            known
+                .objects
+                .extend(stat(program).ok().map(|stat| Id::of(&stat)));
+            known.names.extend(name_of(program));
+        }
         let Some(home) = &self.home else {
             return known;
         };
@@ -251,11 +267,14 @@ fn ways(home: &Path, fd: Option<&OwnedFd>) -> HashSet<Id> {
 fn first_missing(home: &Path) -> Option<(Id, Vec<u8>)> {
     let mut ways: Vec<&Path> = home.ancestors().collect();
     ways.reverse();
-    let missing = ways
-        .into_iter()
-        .find(|way| nix::sys::stat::stat(*way).is_err())?;
-    let dir = nix::sys::stat::stat(missing.parent()?).ok()?;
-    Some((Id::of(&dir), missing.file_name()?.as_bytes().to_vec()))
+    let missing = ways.into_iter().find(|way| stat(*way).is_err())?;
+    name_of(missing)
+}
+
+/// The directory in which a path's last name stands, and that name.
+fn name_of(path: &Path) -> Option<(Id, Vec<u8>)> {
+    let dir = stat(path.parent()?).ok()?;
+    Some((Id::of(&dir), path.file_name()?.as_bytes().to_vec()))
 }
 
 /// What stands beneath the protected directories, before the locks: a hard link may give it another name elsewhere.

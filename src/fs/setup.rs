@@ -66,7 +66,11 @@ impl View {
         }
         let seen = jail.seen(home);
         if protect {
-            let known = Protect::of(home, seen.is_some());
+            // This very program: whoever could replace it would have it run whatever they like.
+            let program = std::env::current_exe().ok();
+            let beside = program.as_deref().and_then(Path::parent);
+            let visible = beside.is_some_and(|dir| jail.seen(dir).is_some());
+            let known = Protect::of(home, program.as_deref(), visible || seen.is_some());
             for tree in &mut jail.trees {
                 tree.protected = known.contains(&tree.fd);
             }
@@ -254,13 +258,6 @@ fn tree(step: &str, flag: &str, dir: &Path, at: &Path, read_only: bool) -> Resul
             why: words(error),
             remedy: format!("correct {flag}"),
         }),
-    }
-}
-
-fn words(error: Error) -> String {
-    match error {
-        Error::Kernel(errno) => errno.desc().to_owned(),
-        error => error.to_string(),
     }
 }
 

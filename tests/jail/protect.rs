@@ -1,10 +1,14 @@
 //! Self-protection, case by case: what it says, what it leaves alone, hard links, handles, directories that come into place.
 
-use crate::ground::Node;
+use std::os::unix::fs::{MetadataExt, chown};
+
+use crate::ground::{Node, ordinary};
 use crate::home::{Home, refused};
 use crate::protect_twins::plan;
-use crate::support::request;
+use crate::sides::as_ordinary;
+use crate::support::server::{self, Launch, OURS};
 use crate::support::wire::{Attrs, pflags};
+use crate::support::{Tree, request};
 
 /// The home as the root, protected.
 fn home_as_root() -> Home {
@@ -174,4 +178,39 @@ fn a_handle_does_not_outlive_a_name_that_becomes_protected() {
         .call(&request::copy_data(&source, 0, 0, &handle, 0));
     assert!(refused(&reply), "copy-data: {reply:?}");
     assert_eq!(home.ground.base.read("jail/.profile"), b"ordinary");
+}
+
+#[test]
+fn the_program_itself_cannot_be_replaced_by_whom_it_serves() {
+    let base = Tree::new();
+    base.dir("bin");
+    let program = server::copy_of(OURS, base.at("bin"));
+    std::fs::hard_link(&program, base.at("again")).unwrap();
+    let (uid, gid) = ordinary();
+    for path in [base.root().to_path_buf(), base.at("bin"), program.clone()] {
+        chown(&path, Some(uid), Some(gid)).unwrap();
+    }
+    let before = std::fs::read(&program).unwrap();
+    let launch =
+        Launch::program(&program, &base).args(["--root".as_ref(), base.root().as_os_str()]);
+    let mut server = as_ordinary(launch).connect();
+    std::fs::write(base.at("evil"), "evil").unwrap();
+    let mode = Attrs::NONE.permissions(0o600);
+    for packet in [
+        request::remove("/bin/sftp-server"),
+        request::rename("/bin/sftp-server", "/x"),
+        request::posix_rename("/evil", "/bin/sftp-server"),
+        request::rename("/bin", "/x"),
+        request::hardlink("/bin/sftp-server", "/x"),
+        request::setstat("/bin/sftp-server", &mode),
+        request::setstat("/again", &mode),
+        request::open("/bin/sftp-server", pflags::WRITE, &Attrs::NONE),
+        request::open("/again", pflags::WRITE | pflags::TRUNC, &Attrs::NONE),
+    ] {
+        let reply = server.call(&packet);
+        assert!(refused(&reply), "{packet:?}: {reply:?}");
+    }
+    server.ok(&request::rename("/evil", "/bin/other"));
+    assert_eq!(std::fs::read(&program).unwrap(), before);
+    assert_eq!(program.metadata().unwrap().mode() & 0o7777, 0o755);
 }
