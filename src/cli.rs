@@ -6,6 +6,7 @@ mod split;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use crate::fs::Bind;
@@ -381,13 +382,18 @@ fn usage(program: &str, error: &clap::Error) -> String {
     let rendered = error.to_string();
     let first = rendered.lines().next().unwrap_or_default();
     let what = first.strip_prefix("error: ").unwrap_or(first);
-    format!("{program}: {what}\n{}", usage_text(program))
+    let meant = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(meant)) => format!("; is {meant} meant?"),
+        _ => String::new(),
+    };
+    format!("{program}: {what}{meant}\n{}", usage_text(program))
 }
 
 fn usage_text(program: &str) -> String {
     format!(
         "usage: {program} [-ehR] [-d start_directory] [-f log_facility] [-l log_level]\n\
          \t[-m file_mode] [-P denied_requests] [-p allowed_requests] [-u umask]\n\
+         \t[--root directory [--bind /name=directory] [--no-protect]] [--sandbox mode]\n\
          \x20      {program} -Q protocol_feature\n\
          \x20      {program} --help | --version"
     )

@@ -50,7 +50,9 @@ impl View {
     /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; in a jail `EOPNOTSUPP` for all that is neither file nor directory.
     pub fn open(&self, path: &Path, how: OpenHow) -> Answer<File> {
         let creates = how.flags.contains(OFlag::O_CREAT);
-        if creates && path.as_os_str().as_bytes().ends_with(b"/") {
+        // The host's kernel says the same by itself.
+        let slash = path.as_os_str().as_bytes().ends_with(b"/");
+        if creates && slash && self.jail().is_some() {
             return self.act(path, Aim::Entry, Intent::Look, |place| {
                 match place.lstat() {
                     Err(Errno::EACCES) => Err(Errno::EACCES.into()),
@@ -263,6 +265,7 @@ impl View {
                 .into());
             }
             self.removable(place)?;
+            self.holds_no_bind(place)?;
             Ok(unlinkat(
                 place.dir(),
                 &*place.entry(),

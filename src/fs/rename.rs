@@ -10,7 +10,7 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
 use super::verdict::one_tree;
-use super::{Answer, Error, FileStat, Follow, Result, View};
+use super::{Answer, FileStat, Follow, Result, View};
 
 impl View {
     /// Renames, replacing what stands at `newpath`, as rename(2).
@@ -59,11 +59,13 @@ impl View {
             return Err(taken.into());
         }
         self.removable(old)?;
-        match self.removable(new) {
-            // What is protected is a directory that need not be there.
-            Ok(()) | Err(Error::Kernel(Errno::ENOENT)) => self.not_config(new),
-            Err(error) => Err(error),
+        self.removable(new)?;
+        // Only a directory takes the place of one.
+        let moves = |stat: FileStat| kind(&stat) == SFlag::S_IFDIR;
+        if self.has_binds() && old.lstat().is_ok_and(moves) {
+            self.holds_no_bind(new)?;
         }
+        self.not_config(new)
     }
 
     /// The symbolic link to nothing that stands in `new`, if one does.

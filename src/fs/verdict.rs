@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use super::ops::FileStat;
 use super::place::{Id, Last, Place};
 use super::resolve::is_directory;
+use super::view::Jail;
 use super::{Answer, Error, Follow, Result, View};
 
 impl View {
@@ -42,10 +43,10 @@ impl View {
         self.changeable(place, Some(&stat))
     }
 
-    /// Whether what stands in `place` may go away.
+    /// Whether what stands in `place` may go away, or get another name.
     ///
     /// # Errors
-    /// `EBUSY` for a bind point, `ENOTEMPTY` for a directory that holds one, and those of [`View::changeable`].
+    /// `EBUSY` for a bind point, and those of [`View::changeable`].
     pub(super) fn removable(&self, place: &Place<'_>) -> Answer<()> {
         let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
             return Ok(());
@@ -53,19 +54,40 @@ impl View {
         if jailed.bound {
             return Err(Errno::EBUSY.into());
         }
-        let asked = jail.has_binds() || jail.protect.is_some();
-        let there = asked.then(|| place.lstat().ok()).flatten();
+        let known = jail.protect.as_ref();
+        let there = known.and_then(|_| place.lstat().ok());
         self.changeable(place, there.as_ref())?;
-        let Some(id) = there.as_ref().map(Id::of) else {
-            return Ok(());
-        };
-        if !jail.bound_in(jailed.tree, id).is_empty() {
-            return Err(Errno::ENOTEMPTY.into());
-        }
-        if jail.protect.as_ref().is_some_and(|known| known.is_way(id)) {
+        let id = there.as_ref().map(Id::of);
+        if known.is_some_and(|known| id.is_some_and(|id| known.is_way(id))) {
             return Err(Error::Protected);
         }
         Ok(())
+    }
+
+    /// Whether a directory may be removed or replaced as far as binds are concerned; renamed, it takes them along.
+    ///
+    /// # Errors
+    /// `ENOTEMPTY` where something is bound in it.
+    pub(super) fn holds_no_bind(&self, place: &Place<'_>) -> Answer<()> {
+        let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
+            return Ok(());
+        };
+        let there = if jail.has_binds() {
+            place.lstat().ok()
+        } else {
+            None
+        };
+        match there {
+            Some(stat) if !jail.bound_in(jailed.tree, Id::of(&stat)).is_empty() => {
+                Err(Errno::ENOTEMPTY.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether anything is bound into the view.
+    pub(super) fn has_binds(&self) -> bool {
+        self.jail().is_some_and(Jail::has_binds)
     }
 
     /// Refuses to put a ready-made directory, or a link to one, where `.config` stands.
