@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
@@ -12,7 +13,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use super::Result;
 use super::place::{Dirfd, Id, Jailed, Last, Place};
 use super::resolve::{Intent, PATH_MAX, Step};
-use super::view::Jail;
+use super::view::{Jail, View};
 
 impl Jail {
     /// The place of a path without links, `..` and binds, by one system call; none where it has any, or where every step must be looked at.
@@ -59,28 +60,26 @@ impl Jail {
         let Some(held) = from.fd else {
             return Ok(None);
         };
-        let dir = match way {
-            b"" => held,
-            way => match open_beneath(held.as_fd(), way)? {
-                Some(fd) => Dirfd::Opened(fd),
-                None => return Ok(None),
+        let (dir, id) = match way {
+            b"" => (held, None),
+            way => match self.near.find(slashes > 0, way) {
+                Some((fd, id)) => (Dirfd::Shared(fd), id),
+                None => match open_beneath(held.as_fd(), way)? {
+                    Some(fd) => (Dirfd::Shared(self.near.keep(slashes > 0, way, fd)), None),
+                    None => return Ok(None),
+                },
             },
         };
         // The way there is free of what is protected; the directory may be it, by a mount or as the target of a link.
-        let protected = match watch {
-            Some(protect) => protect.is_object(Id::of_fd(dir.as_fd())?),
-            None => false,
-        };
-        let mut canonical = match path.first() {
-            Some(b'/') => Vec::new(),
-            _ => self.start_path(),
-        };
-        for name in below.split(|byte| *byte == b'/') {
-            if !matches!(name, b"" | b".") {
-                canonical.push(b'/');
-                canonical.extend_from_slice(name);
+        let protected = match (watch, id) {
+            (Some(protect), Some(id)) => protect.is_object(id),
+            (Some(protect), None) => {
+                let id = Id::of_fd(dir.as_fd())?;
+                self.near.is(way, id);
+                protect.is_object(id)
             }
-        }
+            (None, _) => false,
+        };
         Ok(Some(Place {
             dir,
             name: Cow::Borrowed(name),
@@ -92,9 +91,68 @@ impl Jail {
                 bound: false,
                 protected,
                 above: None,
-                canonical,
+                canonical: None,
             }),
         }))
+    }
+}
+
+impl View {
+    /// Forgets which directory was opened last: when new requests have arrived, and when a directory may have been moved or closed.
+    pub fn forget(&self) {
+        if let Some(jail) = self.jail() {
+            jail.near.forget();
+        }
+    }
+}
+
+/// The directory that was opened last, for what else is asked in it in one burst of requests.
+///
+/// No race can use it: all of the burst's requests had arrived before it was opened, so that those answered by it are answered as if they
+/// had been carried out at that moment. What this session does to directories itself makes it be forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Near(Mutex<Option<Dir>>);
+
+#[derive(Debug)]
+struct Dir {
+    /// Whether the way begins at the root, not where relative paths start.
+    absolute: bool,
+    way: Vec<u8>,
+    fd: Arc<OwnedFd>,
+    /// Known where it was asked for.
+    id: Option<Id>,
+}
+
+impl Near {
+    fn find(&self, absolute: bool, way: &[u8]) -> Option<(Arc<OwnedFd>, Option<Id>)> {
+        let near = self.lock();
+        let dir = near.as_ref()?;
+        (dir.absolute == absolute && dir.way == way).then(|| (Arc::clone(&dir.fd), dir.id))
+    }
+
+    fn keep(&self, absolute: bool, way: &[u8], fd: OwnedFd) -> Arc<OwnedFd> {
+        let fd = Arc::new(fd);
+        *self.lock() = Some(Dir {
+            absolute,
+            way: way.to_vec(),
+            fd: Arc::clone(&fd),
+            id: None,
+        });
+        fd
+    }
+
+    fn is(&self, way: &[u8], id: Id) {
+        if let Some(dir) = self.lock().as_mut().filter(|dir| dir.way == way) {
+            dir.id = Some(id);
+        }
+    }
+
+    fn forget(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Dir>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::copy_file_range;
@@ -12,7 +13,7 @@ use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
 use super::ops::{self, FileStat};
 use super::place::Id;
-use super::protect::Protect;
+use super::protect::{self, Protect};
 use super::{Answer, Error, Result, again};
 
 /// An open file.
@@ -22,6 +23,8 @@ pub struct File {
     /// `O_APPEND`: the kernel writes at the end, wherever it is told to.
     append: bool,
     guard: Guard,
+    /// When it was, and was judged.
+    opened: Instant,
     /// Asked for once.
     id: OnceLock<Id>,
 }
@@ -60,6 +63,7 @@ impl File {
             fd,
             append,
             guard,
+            opened: Instant::now(),
             id: OnceLock::new(),
         }
     }
@@ -78,6 +82,9 @@ impl File {
         let Some(protect) = &self.guard.protect else {
             return Ok(());
         };
+        if self.opened.elapsed() < protect::PAUSE {
+            return Ok(());
+        }
         let id = self
             .id
             .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default());

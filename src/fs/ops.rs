@@ -179,6 +179,7 @@ impl View {
     /// # Errors
     /// As fchmodat(2); `EOPNOTSUPP` for a symbolic link itself.
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
+        self.forget();
         let mode = Mode::from_bits_truncate(mode);
         self.act(path, aim(follow), Intent::Change, |place| {
             self.settable(place, follow)?;
@@ -218,6 +219,7 @@ impl View {
     /// # Errors
     /// As fchownat(2).
     pub fn chown(&self, path: &Path, uid: u32, gid: u32, follow: Follow) -> Answer<()> {
+        self.forget();
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Change, |place| {
             self.settable(place, follow)?;
@@ -255,6 +257,7 @@ impl View {
     /// # Errors
     /// As unlinkat(2) with `AT_REMOVEDIR`.
     pub fn rmdir(&self, path: &Path) -> Answer<()> {
+        self.forget();
         self.act(path, Aim::Entry, Intent::Change, |place| {
             if place.last == Last::Itself {
                 return Err(match &*place.name {

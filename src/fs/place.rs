@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
@@ -16,6 +17,7 @@ use super::{Answer, Error, Follow, Result, again};
 pub(super) enum Dirfd<'v> {
     Held(BorrowedFd<'v>),
     Opened(OwnedFd),
+    Shared(Arc<OwnedFd>),
 }
 
 impl AsFd for Dirfd<'_> {
@@ -23,6 +25,7 @@ impl AsFd for Dirfd<'_> {
         match self {
             Self::Held(fd) => *fd,
             Self::Opened(fd) => fd.as_fd(),
+            Self::Shared(fd) => fd.as_fd(),
         }
     }
 }
@@ -63,8 +66,8 @@ pub(super) struct Jailed {
     pub(super) protected: bool,
     /// The attributes of the directory above, for a place that is a directory itself.
     pub(super) above: Option<FileStat>,
-    /// The canonical path in the view.
-    pub(super) canonical: Vec<u8>,
+    /// The canonical path in the view; empty for the root. None where one system call did without.
+    pub(super) canonical: Option<Vec<u8>>,
 }
 
 /// A directory and a name in it.

@@ -384,7 +384,7 @@ fn is_ignored(letter: char) -> bool {
 }
 
 /// How long what is known counts without a look.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 /// Clocks of file systems may be as coarse as this.
 const LATELY: Duration = Duration::from_secs(2);
 /// In the home directory: keys, and what shells, PAM and mailers run or trust.

@@ -18,6 +18,7 @@ impl View {
     /// # Errors
     /// As renameat(2).
     pub fn replace(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
+        self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
             self.renamable(old, new, Errno::EBUSY)?;
             Ok(renameat(
@@ -34,6 +35,7 @@ impl View {
     /// # Errors
     /// As renameat2(2) with `RENAME_NOREPLACE`; `EEXIST` where something stands at `newpath`.
     pub fn rename(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
+        self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
             self.renamable(old, new, Errno::EEXIST)?;
             let flags = RenameFlags::RENAME_NOREPLACE;

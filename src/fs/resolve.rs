@@ -446,7 +446,7 @@ impl<'v> Walk<'v> {
                 bound,
                 protected: self.protected,
                 above,
-                canonical,
+                canonical: Some(canonical),
             }),
         })
     }

@@ -168,7 +168,7 @@ impl Jail {
         if kind(&stat) != SFlag::S_IFDIR {
             return Err(Errno::ENOTDIR.into());
         }
-        let canonical = place.jailed.map(|jailed| jailed.canonical);
+        let canonical = place.jailed.and_then(|jailed| jailed.canonical);
         let mut protected = self.is_protected(0);
         let mut way = vec![Start {
             fd: None,

@@ -11,6 +11,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, getcwd};
 
+use super::direct::Near;
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step, is_directory};
@@ -38,6 +39,7 @@ pub(super) struct Jail {
     /// From the root to the directory at which relative paths start; never empty.
     pub(super) start: Vec<Start>,
     pub(super) protect: Option<Arc<Protect>>,
+    pub(super) near: Near,
 }
 
 /// A directory of the host that is part of the view, with all beneath it.
@@ -211,6 +213,7 @@ impl Jail {
             trees: vec![root],
             start: vec![start],
             protect: None,
+            near: Near::default(),
         }
     }
 
@@ -225,7 +228,7 @@ impl Jail {
                     Err(error) => return Err(error),
                 }
             }
-            let canonical = place.jailed.map(|jailed| jailed.canonical);
+            let canonical = place.jailed.and_then(|jailed| jailed.canonical);
             let canonical = canonical.unwrap_or_default();
             if canonical.len() >= PATH_MAX {
                 return Err(Errno::ENAMETOOLONG.into());

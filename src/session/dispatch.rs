@@ -117,6 +117,8 @@ fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
         .handles
         .file(handle)
         .ok_or_else(Status::bad_handle)?;
+    // The handle may be that of a directory.
+    session.view.forget();
     set(&open.path, &attrs, |change| match change {
         Change::Size(size) => open.file.truncate(size),
         Change::Permissions(mode) => open.file.chmod(mode),

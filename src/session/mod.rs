@@ -125,6 +125,11 @@ impl Session {
         self.version.is_some()
     }
 
+    /// Takes note that what is served from now on has just arrived.
+    fn begin_burst(&self) {
+        self.view.forget();
+    }
+
     /// Carries out the request in `packet` and puts the response into the outbox, unless the request is still at work.
     fn serve(&mut self, packet: Packet<'_>) -> Result<Option<Pending>, BeforeInit> {
         if packet.kind == Some(kind::INIT) {

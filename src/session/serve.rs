@@ -124,6 +124,7 @@ impl Connection {
             } else {
                 self.receive_greeting(&mut greeting, start).await
             };
+            self.session.begin_burst();
             match received? {
                 Received::Some | Received::Nothing => {}
                 Received::End => {
