@@ -90,19 +90,49 @@ fn the_key_cannot_rewrite_keys_nor_start_files() {
     assert!(ran.stderr.contains("ermission denied"), "{ran:?}");
 }
 
+/// What a program of theirs is attacked by, through `~/bin`.
+fn attacks_on(program: &str) -> String {
+    format!(
+        "-put evil bin/{program}\n-reput evil bin/{program}\n-rm bin/{program}\n-rename bin away\n-rmdir bin\n-mkdir fresh\n\
+         -put evil fresh/{program}\n-rename fresh bin\n-rename fresh/{program} bin/{program}\n-chmod 777 bin/{program}\n\
+         -ln bin/{program} second\n-ln -s bin way\n-put evil way/{program}\n-rm way/{program}\n"
+    )
+}
+
 #[test]
 fn the_program_in_the_home_cannot_be_replaced() {
     let person = somebody();
     let local = Tree::new();
-    local.file("sftp-server", "#!/bin/sh\ntouch ~/pwned\n");
+    local.file("evil", "#!/bin/sh\ntouch ~/pwned\n");
     let bin = person.home().join("bin");
     let before = survey(&[&bin]);
-    let commands = "-put sftp-server bin/sftp-server\n-rm bin/sftp-server\n-rename bin away\n-rmdir bin\n-mkdir fresh\n\
-         -put sftp-server fresh/sftp-server\n-rename fresh bin\n-rename fresh/sftp-server bin/sftp-server\n\
-         -chmod 000 bin/sftp-server\n-ln bin/sftp-server second\n-ln -s bin way\n-put sftp-server way/sftp-server\n";
-    person.sftp(0, &local, commands).success();
+    person.sftp(0, &local, &attacks_on("sftp-server")).success();
     assert_eq!(survey(&[&bin]), before);
     assert!(person.home().join("fresh/sftp-server").exists());
+}
+
+#[test]
+fn other_programs_are_safe_beneath_a_bind_of_their_directory_over_itself() {
+    let person = somebody();
+    let local = Tree::new();
+    local.file("evil", "#!/bin/sh\ntouch ~/pwned\n");
+    let tool = person.file("bin/tool", "#!/bin/sh\n");
+    let bin = person.home().join("bin");
+    // Of what else there is to run, the server knows nothing.
+    person.sftp(0, &local, "put evil bin/tool\n").success();
+    assert_eq!(fs::read(&tool).unwrap(), local.read("evil"));
+    let bound =
+        example("authorized_keys.home").replace("--root ~\"", "--root ~ --bind /bin=~/bin:ro\"");
+    assert!(bound.contains("=~/bin:ro\""), "{bound}");
+    person.authorize_as_it_stands(&bound);
+    person.file("bin/tool", "#!/bin/sh\n");
+    let before = survey(&[&bin]);
+    let new = "-put evil bin/new\n-mkdir bin/dir\n";
+    person
+        .sftp(0, &local, &(attacks_on("tool") + new))
+        .success();
+    assert_eq!(survey(&[&bin]), before);
+    assert!(person.home().join("fresh/tool").exists());
 }
 
 #[test]
