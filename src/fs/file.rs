@@ -1,6 +1,6 @@
 //! An open file: positioned reads and writes, attributes, copies.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -57,6 +57,12 @@ pub struct CopyError {
     pub errno: Errno,
 }
 
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl File {
     pub(super) fn new(fd: OwnedFd, append: bool, guard: Guard) -> Self {
         Self {
@@ -85,14 +91,19 @@ impl File {
         if self.opened.elapsed() < protect::PAUSE {
             return Ok(());
         }
-        let id = self
-            .id
-            .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default());
         protect.refresh();
-        if protect.is_object(*id) {
+        if protect.is_object(self.id()) {
             return Err(Error::Protected);
         }
         Ok(())
+    }
+
+    /// Which file it is.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        *self
+            .id
+            .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default())
     }
 
     /// Whether writes go to the end of the file.

@@ -7,6 +7,7 @@ mod dir;
 mod direct;
 mod file;
 mod ops;
+mod pipe;
 mod place;
 mod protect;
 mod rename;
@@ -18,6 +19,8 @@ mod view;
 pub use dir::{Dir, Listed};
 pub use file::{CopyEnd, CopyError, File};
 pub use ops::{FileStat, Follow, OpenHow};
+pub use pipe::{Pipe, WIDE, unread, widen};
+pub use place::Id as FileId;
 pub use setup::{Bind, SetUp};
 pub use view::View;
 

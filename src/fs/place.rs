@@ -32,7 +32,7 @@ impl AsFd for Dirfd<'_> {
 
 /// A file by its device and inode, whatever its names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Id(u64, u64);
+pub struct Id(u64, u64);
 
 impl Id {
     pub(super) fn of(stat: &FileStat) -> Self {

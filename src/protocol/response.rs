@@ -100,6 +100,14 @@ impl Outbox {
         result
     }
 
+    /// The head of a DATA whose `count` bytes come by another way, right behind all that stands here.
+    pub fn data_elsewhere(&mut self, id: u32, count: usize) {
+        let packet = self.begin(kind::DATA, id);
+        self.u32(u32::try_from(count).unwrap_or(u32::MAX));
+        self.finish(packet);
+        self.overwrite(packet, self.end - packet - 4 + count);
+    }
+
     /// NAME with a single name that has no attributes: the answer to REALPATH and the like.
     pub fn name(&mut self, id: u32, name: &[u8]) {
         let mut names = self.names(id);

@@ -66,7 +66,9 @@ const FLAGS_AND_COPIES: Condition = OneOf(&[
     Argument::is(1, libc::F_GETFD as u32),
     Argument::is(1, libc::F_SETFD as u32),
     Argument::is(1, libc::F_DUPFD_CLOEXEC as u32),
+    Argument::is(1, libc::F_SETPIPE_SZ as u32),
 ]);
+const UNREAD: Condition = OneOf(&[Argument::is(1, libc::FIONREAD as u32)]);
 
 /// What is made in the sessions of our tests, on x86-64 with glibc 2.36. One of them compares.
 pub const SEEN: &[Row] = &[
@@ -76,7 +78,7 @@ pub const SEEN: &[Row] = &[
     (
         libc::SYS_fcntl,
         FLAGS_AND_COPIES,
-        "0 and 1 not blocking, and back; sssd",
+        "0 and 1 not blocking, and back; wide pipes; sssd",
     ),
     (libc::SYS_epoll_create1, Always, "the runtime"),
     (libc::SYS_epoll_ctl, Always, "the runtime"),
@@ -116,6 +118,17 @@ pub const SEEN: &[Row] = &[
         libc::SYS_lseek,
         Always,
         "what offsets a file can have; names",
+    ),
+    (libc::SYS_splice, Always, "READ into a pipe"),
+    (
+        libc::SYS_pipe2,
+        Always,
+        "READ into a pipe, through one of ours",
+    ),
+    (
+        libc::SYS_ioctl,
+        UNREAD,
+        "whether what was spliced has been read",
     ),
     (libc::SYS_copy_file_range, Always, "copy-data"),
     (libc::SYS_fsync, Always, "fsync"),

@@ -9,7 +9,7 @@ use nix::sys::stat::{SFlag, fstat};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::fs::again;
+use crate::fs::{self, Pipe, again};
 
 /// One of them, in the runtime's hands where epoll takes it.
 #[derive(Debug)]
@@ -113,6 +113,42 @@ impl<T: AsRawFd + AsFd> Channel<T> {
                 result => return result,
             }
         }
+    }
+
+    /// Passes on what stands in `pipe`, at most `len` bytes, waiting until that is something.
+    ///
+    /// # Errors
+    /// As splice(2).
+    pub async fn splice(&self, pipe: &Pipe, len: usize) -> Result<usize, Errno> {
+        let polled = match &self.descriptor {
+            Descriptor::Polled(polled) => polled,
+            Descriptor::Ready(file) => return pipe.pass(file, len),
+        };
+        loop {
+            match pipe.pass(polled.get_ref(), len) {
+                Err(Errno::EWOULDBLOCK) => {}
+                result => return result,
+            }
+            let mut ready = polled.writable().await.map_err(|_| Errno::EIO)?;
+            match pipe.pass(polled.get_ref(), len) {
+                Err(Errno::EWOULDBLOCK) => ready.clear_ready(),
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether it is a pipe, which then holds more than sshd gives it.
+    pub fn widen_pipe(&self) -> bool {
+        if self.drains {
+            // Another user's pipe, or too many of them: it is a pipe all the same.
+            let _ = fs::widen(self.get_ref(), fs::WIDE);
+        }
+        self.drains
+    }
+
+    /// How many bytes of it nobody has read yet; 0 where that cannot be told.
+    pub fn unread(&self) -> u64 {
+        fs::unread(self.get_ref()).unwrap_or(0)
     }
 
     /// Waits until nobody is left at the other end of a pipe; for ever where that cannot be seen.

@@ -4,6 +4,7 @@
 
 mod attrs;
 mod channel;
+mod conduit;
 mod copy;
 pub mod dispatch;
 pub mod extended;
@@ -25,10 +26,11 @@ use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Policy;
 use crate::protocol::{
-    Attrs, Limits, Malformed, Outbox, Packet, Payload, StatusCode, Statvfs, UserGroupNames,
-    Version, kind, request_id,
+    Attrs, Limits, Malformed, Open, OpenFlags, Outbox, Packet, Payload, StatusCode, Statvfs,
+    UserGroupNames, Version, Write, kind, request_id,
 };
 
+use conduit::Conduit;
 use copy::Copy;
 use dispatch::REQUESTS;
 use extended::EXTENSIONS;
@@ -51,6 +53,7 @@ pub struct Session {
     handles: Handles,
     longnames: LongNames,
     outbox: Outbox,
+    conduit: Conduit,
     /// What the client said in INIT; none before.
     version: Option<u32>,
 }
@@ -116,6 +119,7 @@ impl Session {
             force_file_mode,
             longnames: LongNames::default(),
             outbox: Outbox::new(OUTBOX),
+            conduit: Conduit::default(),
             version: None,
         }
     }
@@ -128,6 +132,27 @@ impl Session {
     /// Takes note that what is served from now on has just arrived.
     fn begin_burst(&self) {
         self.view.forget();
+    }
+
+    /// Whether `packet` may change what a client was answered but has not read yet.
+    fn endangers_unread(&self, packet: &Packet<'_>) -> bool {
+        if !self.conduit.is_unread(None) {
+            return false;
+        }
+        let Ok((_, payload)) = request_id(packet.body) else {
+            return false;
+        };
+        match packet.kind {
+            Some(kind::WRITE) => Write::decode(payload)
+                .ok()
+                .and_then(|write| self.handles.shared_file(write.handle))
+                .is_some_and(|file| self.conduit.is_unread(Some(file.id()))),
+            Some(kind::OPEN) => payload
+                .decode::<Open>()
+                .is_ok_and(|open| open.pflags.contains(OpenFlags::TRUNCATE)),
+            Some(kind::SETSTAT | kind::FSETSTAT | kind::EXTENDED) => true,
+            _ => false,
+        }
     }
 
     /// Carries out the request in `packet` and puts the response into the outbox, unless the request is still at work.

@@ -72,6 +72,10 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
     let signals = Signals::listen().map_err(Error::Signals)?;
     let input = Channel::new(stdin, Interest::READABLE).map_err(Error::Channel)?;
     let output = Channel::new(stdout, Interest::WRITABLE).map_err(Error::Channel)?;
+    let mut session = session;
+    if output.widen_pipe() {
+        session.conduit.enable();
+    }
     let mut connection = Connection {
         session,
         inbox: Inbox::new(INBOX),
@@ -153,8 +157,19 @@ impl Connection {
                     return Err(oversized.into());
                 }
             };
+            if self.session.endangers_unread(&packet) {
+                if let Some(signal) = self.all_read().await {
+                    return Ok(Some(End::Signal(signal)));
+                }
+            }
+            let Ok(Some((packet, _))) = next_packet(self.inbox.arrived()) else {
+                return Ok(None);
+            };
             let pending = self.session.serve(packet)?;
             self.inbox.served(length);
+            if let Some(end) = self.pass_on().await? {
+                return Ok(Some(end));
+            }
             if let Some(pending) = pending {
                 if let Some(signal) = self.finish(pending).await {
                     return Ok(Some(End::Signal(signal)));
@@ -209,14 +224,57 @@ impl Connection {
             match written {
                 Ok(count) if count > 0 => self.session.outbox.sent(count),
                 Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => self.lose_client(),
-                Err(errno) => {
-                    log::emit(Level::Error, || Event::OutputFailed {
-                        cause: cause(errno),
-                    });
-                    return Err(Error::Output(errno));
-                }
+                Err(errno) => return Err(self.output_failed(errno)),
             }
         }
+    }
+
+    /// Sends what READ has put into our pipe, behind all responses before it.
+    async fn pass_on(&mut self) -> Result<Option<End>, Error> {
+        if self.session.conduit.waiting().is_none() {
+            return Ok(None);
+        }
+        if let Some(end) = self.flush().await? {
+            return Ok(Some(end));
+        }
+        while let Some((pipe, len)) = self.session.conduit.waiting() {
+            if self.client_gone.is_some() {
+                self.session.conduit.abandon();
+                break;
+            }
+            let passed = tokio::select! {
+                biased;
+                signal = self.signals.next() => return Ok(Some(End::Signal(signal))),
+                passed = self.output.splice(pipe, len) => passed,
+            };
+            match passed {
+                Ok(count) if count > 0 => self.session.conduit.passed(count),
+                Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => self.lose_client(),
+                Err(errno) => return Err(self.output_failed(errno)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits until the client has read all that stands in the pipe to it, or is gone, or a signal comes.
+    async fn all_read(&mut self) -> Option<Signal> {
+        while self.client_gone.is_none() && self.output.unread() > 0 {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => return Some(signal),
+                () = self.output.abandoned() => break,
+                () = tokio::time::sleep(GLANCE) => {}
+            }
+        }
+        self.session.conduit.all_read();
+        None
+    }
+
+    fn output_failed(&self, errno: Errno) -> Error {
+        log::emit(Level::Error, || Event::OutputFailed {
+            cause: cause(errno),
+        });
+        Error::Output(errno)
     }
 
     fn lose_client(&mut self) {
@@ -323,6 +381,8 @@ const DEAF: Duration = Duration::from_millis(100);
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// How long a client that broke the rules may take to read what it is owed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often it is looked whether the client has read all; nothing tells.
+const GLANCE: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

@@ -88,7 +88,7 @@ pub(super) fn close(
     }
 }
 
-/// System calls: one pread(2), into the buffer from which the response leaves.
+/// System calls: into a pipe splice(2), write(2) of the head and splice(2); else one pread(2), into the buffer from which the response leaves.
 pub(super) fn read(
     session: &mut Session,
     id: u32,
@@ -122,6 +122,10 @@ pub(super) fn read(
         let checked = open.file.check_offset(offset);
         checked.map_err(|errno| read_failed(open, errno))?;
     }
+    if let Some(count) = session.conduit.fill(&open.file, offset, most) {
+        session.outbox.data_elsewhere(id, count);
+        return Ok(have_read(open, id, offset, count));
+    }
     let file = &open.file;
     match session.outbox.data(id, most, |buffer| match buffer.len() {
         0 => Ok(0),
@@ -130,18 +134,20 @@ pub(super) fn read(
             result => result.map_err(Some),
         },
     }) {
-        Ok(count) => {
-            open.read += count as u64;
-            open.reached = open.reached.max(offset.saturating_add(count as u64));
-            trace(Level::Debug1, || Trace::SentData { id, len: count });
-            Ok(Response::Sent)
-        }
+        Ok(count) => Ok(have_read(open, id, offset, count)),
         Err(None) => {
             open.ended = true;
             Err(Status::new(StatusCode::Eof))
         }
         Err(Some(errno)) => Err(read_failed(open, errno)),
     }
+}
+
+fn have_read(open: &mut OpenFile, id: u32, offset: u64, count: usize) -> Response {
+    open.read += count as u64;
+    open.reached = open.reached.max(offset.saturating_add(count as u64));
+    trace(Level::Debug1, || Trace::SentData { id, len: count });
+    Response::Sent
 }
 
 fn read_failed(open: &OpenFile, errno: Errno) -> Status {

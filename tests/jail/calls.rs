@@ -41,6 +41,12 @@ fn all_requests(tree: &Tree, trace: &str, args: &[&str]) {
     server.ok(&fsync(&handle));
     server.call(&fstatvfs(&handle)).extended();
     server.ok(&copy_data(&source, 0, 0, &handle, 0));
+    // Long enough to be spliced; what changes a file afterwards waits until that has been read.
+    tree.file("long", [b'x'; 65_536]);
+    let long = server.open("long", READ | WRITE);
+    assert_eq!(server.call(&read(&long, 0, 65_536)).data().len(), 65_536);
+    server.ok(&write(&long, 0, "y"));
+    server.close(&long);
     for handle in [&handle, &appending, &source] {
         server.close(handle);
     }

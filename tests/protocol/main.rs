@@ -40,6 +40,7 @@ mod pipeline;
 mod posix_rename;
 mod read;
 mod read_only;
+mod read_unread;
 mod readdir;
 mod readlink;
 mod realpath;
