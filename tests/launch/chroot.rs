@@ -4,48 +4,14 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::LazyLock;
 
 use crate::run::{Input, install_with_libraries, run, session_works};
 use crate::support::server::user;
 use crate::support::sshd::{Account, HOST, Sshd};
+use crate::support::static_build::STATIC;
 use crate::support::{Launch, Tree, request, under_test};
-
-/// The static build, made once a run, in a target folder of its own.
-static STATIC_BUILD: LazyLock<PathBuf> = LazyLock::new(|| {
-    let host = host_triple();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("static");
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--bin",
-            "sftp-server",
-            "-j1",
-            "--target",
-            &host,
-        ])
-        .arg("--manifest-path")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&folder)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the static build: {words}");
-    folder.join(host).join("release/sftp-server")
-});
-
-fn host_triple() -> String {
-    let output = Command::new("rustc").arg("-vV").output().unwrap();
-    let words = String::from_utf8(output.stdout).unwrap();
-    let host = words.lines().find_map(|line| line.strip_prefix("host: "));
-    host.expect("rustc tells its host").to_owned()
-}
 
 /// An account whose shell is the server inside its chroot, and whose home is `/in`, the one place where it may write.
 fn account() -> (Account, Sshd) {
@@ -56,7 +22,7 @@ fn account() -> (Account, Sshd) {
     );
     let root = sshd.place().path().join("root");
     fs::create_dir(&root).unwrap();
-    fs::copy(&*STATIC_BUILD, root.join("sftp-server")).unwrap();
+    fs::copy(&*STATIC, root.join("sftp-server")).unwrap();
     // The home is a path inside the chroot, so Account cannot make it.
     let outside = sshd.place().path().join("unused");
     let account = Account::new(&outside, "/sftp-server");
@@ -72,10 +38,10 @@ fn account() -> (Account, Sshd) {
 
 #[test]
 fn the_static_build_needs_no_library() {
-    let file = fs::read(&*STATIC_BUILD).unwrap();
+    let file = fs::read(&*STATIC).unwrap();
     let interpreter = file.windows(8).any(|bytes| bytes == b"/ld-linu");
     assert!(!interpreter, "it names a dynamic loader");
-    let ldd = Command::new("ldd").arg(&*STATIC_BUILD).output().unwrap();
+    let ldd = Command::new("ldd").arg(&*STATIC).output().unwrap();
     let words = [ldd.stdout, ldd.stderr].concat();
     let words = String::from_utf8_lossy(&words);
     assert!(
@@ -140,7 +106,7 @@ fn closed(sshd: &Sshd) {
 fn without_a_shell_inside_sshd_cannot_start_an_external_server() {
     closed(&with_shell("/sftp-server", |_| {}));
     closed(&with_shell("/sftp-server", |root| {
-        fs::copy(&*STATIC_BUILD, root.join("sftp-server")).unwrap();
+        fs::copy(&*STATIC, root.join("sftp-server")).unwrap();
     }));
 }
 
@@ -187,7 +153,7 @@ fn a_chroot_below_a_directory_that_others_may_write_is_refused_by_sshd() {
 fn the_static_build_finds_users_and_groups_where_there_are_some() {
     let tree = Tree::new();
     tree.file("f", "");
-    let mut server = Launch::program(&*STATIC_BUILD, &tree).connect();
+    let mut server = Launch::program(&*STATIC, &tree).connect();
     let listed = server.list(".");
     let file = listed.iter().find(|name| name.filename == b"f").unwrap();
     let longname = String::from_utf8_lossy(&file.longname).into_owned();

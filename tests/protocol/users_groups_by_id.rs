@@ -4,24 +4,7 @@ use nix::unistd::{Group, User};
 
 use crate::start;
 use crate::support::request;
-use crate::support::wire::{Fields, Reply, code};
-
-/// The two lists of names of a reply.
-#[track_caller]
-fn names(reply: &Reply) -> (Vec<String>, Vec<String>) {
-    let mut fields = Fields(reply.extended());
-    let list = |bytes| {
-        let mut inner = Fields(bytes);
-        let mut names = Vec::new();
-        while !inner.0.is_empty() {
-            names.push(String::from_utf8(inner.string().to_vec()).unwrap());
-        }
-        names
-    };
-    let both = (list(fields.string()), list(fields.string()));
-    fields.end();
-    both
-}
+use crate::support::wire::code;
 
 #[test]
 fn known_ids_have_names_and_unknown_ones_empty_names() {
@@ -42,7 +25,9 @@ fn known_ids_have_names_and_unknown_ones_empty_names() {
             .map(|group| group.name)
             .unwrap_or_default()
     };
-    let (users, groups) = names(&server.call(&request::users_groups_by_id(&uids, &gids)));
+    let (users, groups) = server
+        .call(&request::users_groups_by_id(&uids, &gids))
+        .users_and_groups();
     assert_eq!(users, uids.iter().map(user).collect::<Vec<_>>());
     assert_eq!(groups, gids.iter().map(group).collect::<Vec<_>>());
     assert_eq!((users[0].as_str(), groups[1].as_str()), ("root", "adm"));
@@ -52,15 +37,21 @@ fn known_ids_have_names_and_unknown_ones_empty_names() {
 fn empty_lists_are_answered_by_empty_lists() {
     let (_tree, mut server) = start();
     assert_eq!(
-        names(&server.call(&request::users_groups_by_id(&[], &[]))),
+        server
+            .call(&request::users_groups_by_id(&[], &[]))
+            .users_and_groups(),
         (vec![], vec![])
     );
     assert_eq!(
-        names(&server.call(&request::users_groups_by_id(&[0], &[]))),
+        server
+            .call(&request::users_groups_by_id(&[0], &[]))
+            .users_and_groups(),
         (vec!["root".into()], vec![])
     );
     assert_eq!(
-        names(&server.call(&request::users_groups_by_id(&[], &[0]))),
+        server
+            .call(&request::users_groups_by_id(&[], &[0]))
+            .users_and_groups(),
         (vec![], vec!["root".into()])
     );
 }
@@ -69,7 +60,9 @@ fn empty_lists_are_answered_by_empty_lists() {
 fn a_thousand_ids_are_answered() {
     let (_tree, mut server) = start();
     let ids: Vec<u32> = (0..1000).map(|n| n % 3).collect();
-    let (users, groups) = names(&server.call(&request::users_groups_by_id(&ids, &ids)));
+    let (users, groups) = server
+        .call(&request::users_groups_by_id(&ids, &ids))
+        .users_and_groups();
     assert_eq!((users.len(), groups.len()), (1000, 1000));
     assert!(users.chunks(3).all(|three| three[0] == "root"));
 }

@@ -16,6 +16,7 @@ pub(crate) mod packet;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod sshd;
+pub(crate) mod static_build;
 pub(crate) mod steps;
 pub(crate) mod tree;
 pub(crate) mod wire;

@@ -284,6 +284,23 @@ impl Reply {
         };
         bytes
     }
+
+    /// The two lists of names of `users-groups-by-id@openssh.com`.
+    #[track_caller]
+    pub(crate) fn users_and_groups(&self) -> (Vec<String>, Vec<String>) {
+        let mut fields = Fields(self.extended());
+        let list = |bytes| {
+            let mut inner = Fields(bytes);
+            let mut names = Vec::new();
+            while !inner.0.is_empty() {
+                names.push(String::from_utf8(inner.string().to_vec()).unwrap());
+            }
+            names
+        };
+        let both = (list(fields.string()), list(fields.string()));
+        fields.end();
+        both
+    }
 }
 
 /// Reads fields off the front of a packet.
