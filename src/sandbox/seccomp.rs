@@ -244,6 +244,7 @@ pub const ELSEWHERE: &[Row] = &[
     ),
     (libc::SYS_sendto, Always, "the log; nscd, sssd, userdb"),
     (libc::SYS_recvfrom, Always, "nscd, sssd, userdb"),
+    (libc::SYS_readv, Always, "nscd: a group with its members"),
     (
         libc::SYS_recvmsg,
         Always,
