@@ -56,6 +56,27 @@ need_packages() {
     [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
 }
 
+# The user _apt, as whom root would download, may write to no folder of ours.
+apt_download() { (cd "$2" && apt-get -qq -o APT::Sandbox::User=root download "$1" >/dev/null); }
+
+# The file called $2 of the package $1, alone, in the folder $3: for what must not be installed on a machine that only runs tests.
+need_file_of() {
+    local package=$1 file=$2 folder=$3 unpacked
+    [ ! -e "$folder/$file" ] || return 0
+    command -v apt-get >/dev/null || fail "missing: $folder/$file of the package $package. This machine has no apt-get: put it there by hand."
+    say "Fetching by apt: $file of $package"
+    rm -rf "$folder" && mkdir -p "$folder" || fail "cannot make $folder"
+    # Lists that are old name a version that is gone.
+    apt_download "$package" "$folder" 2>/dev/null || {
+        apt_lists
+        apt_download "$package" "$folder" || fail "apt-get could not download $package"
+    }
+    dpkg -x "$folder/$package"_*.deb "$folder/unpacked" || fail "cannot unpack $package"
+    unpacked=$(find "$folder/unpacked" -name "$file" -type f)
+    [ -n "$unpacked" ] || fail "there is no $file in $package"
+    mv "$unpacked" "$folder/$file" && rm -rf "$folder/unpacked" "$folder/$package"_*.deb
+}
+
 # Whether version $1 is at least $2, as `1.85.1` is at least `1.85`.
 at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 

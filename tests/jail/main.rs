@@ -20,6 +20,8 @@ mod locks;
 mod magic;
 mod matrix;
 mod naive;
+mod name_services;
+mod names;
 mod plan;
 mod probes;
 mod protect;
