@@ -31,20 +31,22 @@ impl Conduit {
             return None;
         }
         let id = file.id();
-        if !self.unread.contains(&id) {
-            if self.unread.len() >= MOST_FILES {
-                return None;
-            }
-            self.unread.push(id);
+        let known = self.unread.contains(&id);
+        if !known && self.unread.len() >= MOST_FILES {
+            return None;
         }
         if self.pipe.is_none() {
             self.pipe = Pipe::new().ok();
             self.usable = self.pipe.is_some();
         }
         match self.pipe.as_mut()?.fill(file, offset, len) {
+            Ok(0) => None,
             Ok(count) => {
                 self.waiting = count;
-                (count > 0).then_some(count)
+                if !known {
+                    self.unread.push(id);
+                }
+                Some(count)
             }
             Err(Errno::EAGAIN) => {
                 self.abandon();

@@ -30,6 +30,8 @@ pub struct OpenFile {
     pub failed: bool,
     /// Whether a read met the end of the file.
     pub ended: bool,
+    /// Whether the last read into memory was answered in full.
+    pub long: bool,
     /// How far reads came, in bytes from the start.
     pub reached: u64,
 }

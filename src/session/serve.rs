@@ -147,7 +147,7 @@ impl Connection {
     /// Carries out every whole request that has arrived.
     async fn serve_arrived(&mut self) -> Result<Option<End>, Error> {
         loop {
-            let (packet, length) = match next_packet(self.inbox.arrived()) {
+            let (mut packet, length) = match next_packet(self.inbox.arrived()) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
                 Err(oversized) => {
@@ -161,10 +161,11 @@ impl Connection {
                 if let Some(signal) = self.all_read().await {
                     return Ok(Some(End::Signal(signal)));
                 }
+                let Ok(Some((same, _))) = next_packet(self.inbox.arrived()) else {
+                    return Ok(None);
+                };
+                packet = same;
             }
-            let Ok(Some((packet, _))) = next_packet(self.inbox.arrived()) else {
-                return Ok(None);
-            };
             let pending = self.session.serve(packet)?;
             self.inbox.served(length);
             if let Some(end) = self.pass_on().await? {

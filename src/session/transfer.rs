@@ -57,6 +57,7 @@ pub(super) fn open(
         writable: flags & OFlag::O_ACCMODE != OFlag::O_RDONLY,
         failed: false,
         ended: false,
+        long: false,
         reached: 0,
     }));
     Ok(Response::Handle { slot, handle })
@@ -122,7 +123,13 @@ pub(super) fn read(
         let checked = open.file.check_offset(offset);
         checked.map_err(|errno| read_failed(open, errno))?;
     }
-    if let Some(count) = session.conduit.fill(&open.file, offset, most) {
+    // Whether a file is long is known once a READ of it was answered in full; for a short one the detour costs more than the copy.
+    let spliced = if open.long {
+        session.conduit.fill(&open.file, offset, most)
+    } else {
+        None
+    };
+    if let Some(count) = spliced {
         session.outbox.data_elsewhere(id, count);
         return Ok(have_read(open, id, offset, count));
     }
@@ -134,7 +141,10 @@ pub(super) fn read(
             result => result.map_err(Some),
         },
     }) {
-        Ok(count) => Ok(have_read(open, id, offset, count)),
+        Ok(count) => {
+            open.long = count == most;
+            Ok(have_read(open, id, offset, count))
+        }
         Err(None) => {
             open.ended = true;
             Err(Status::new(StatusCode::Eof))
