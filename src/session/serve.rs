@@ -73,6 +73,8 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
     let input = Channel::new(stdin, Interest::READABLE).map_err(Error::Channel)?;
     let output = Channel::new(stdout, Interest::WRITABLE).map_err(Error::Channel)?;
     let mut session = session;
+    // A burst of uploads comes in fewer reads then.
+    input.widen_pipe();
     if output.widen_pipe() {
         session.conduit.enable();
     }
