@@ -103,7 +103,7 @@ impl<T: AsRawFd + AsFd> Channel<T> {
         };
         loop {
             // It mostly has room: the write itself tells, sooner than epoll.
-            match again(|| nix::unistd::write(polled.get_ref(), bytes)) {
+            match self.write_now(bytes) {
                 Err(Errno::EWOULDBLOCK) => {}
                 result => return result,
             }
@@ -113,6 +113,14 @@ impl<T: AsRawFd + AsFd> Channel<T> {
                 result => return result,
             }
         }
+    }
+
+    /// Writes what can be written at once.
+    ///
+    /// # Errors
+    /// As write(2): `EWOULDBLOCK` where that is nothing.
+    pub fn write_now(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        again(|| nix::unistd::write(self.get_ref(), bytes))
     }
 
     /// Passes on what stands in `pipe`, at most `len` bytes, waiting until that is something.

@@ -2,7 +2,7 @@
 
 use crate::start;
 use crate::support::wire::{code, pflags};
-use crate::support::{Attrs, Packet, Reply, request};
+use crate::support::{Attrs, Launch, Packet, Reply, Tree, request};
 
 #[test]
 fn ten_thousand_requests_are_answered_in_their_order() {
@@ -25,6 +25,26 @@ fn ten_thousand_requests_are_answered_in_their_order() {
             _ => assert_eq!(reply.code(), code::NO_SUCH_FILE),
         }
     }
+}
+
+/// A client that waits for the first of them is at work while the rest is served.
+#[test]
+fn answers_to_a_long_burst_leave_before_all_of_it_is_served() {
+    let (tree, traces) = (Tree::new(), Tree::new());
+    let trace = traces.at("trace").display().to_string();
+    let strace = ["strace", "-D", "-qqq", "-e", "trace=write", "-o", &trace];
+    let mut server = Launch::new(&tree).through(&strace).connect();
+    let requests: Vec<Packet> = (0..200).map(|_| request::stat(".")).collect();
+    assert_eq!(server.pipeline(&requests).len(), 200);
+    server.finish();
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let writes = trace.lines().filter(|line| line.starts_with("write(1,"));
+    // One of them is VERSION.
+    let writes = writes.count();
+    assert!(
+        writes > 4,
+        "200 answers and VERSION left in {writes} writes"
+    );
 }
 
 #[test]
