@@ -1,5 +1,7 @@
 //! What the process gives up by itself: inherited descriptors, core files, being looked into, gaining privileges.
 
+use std::os::unix::ffi::OsStrExt;
+
 use nix::Result;
 use nix::sys::prctl::{set_dumpable, set_no_new_privs};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -27,15 +29,26 @@ pub fn close_inherited() {
 /// No core file holds a client's data; `/proc/self/mem` and its like are hidden from the user's other processes, and from
 /// the client; no program that is executed gains privileges, which the other locks ask for too.
 ///
-/// The environment stays: to take it away is an unsafe call, nothing is ever executed that could inherit it, and
-/// `/proc/self/environ` is hidden with the rest.
+/// Of the environment, which a client has a part in (sshd's AcceptEnv), only what is still to be read stays for the name service.
 ///
 /// # Errors
 /// As setrlimit(2) and prctl(2).
 pub(super) fn set() -> Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    drop_environment();
     set_dumpable(false)?;
     set_no_new_privs()
 }
 
+fn drop_environment() {
+    for (name, _) in std::env::vars_os() {
+        // A name with "=" in it cannot be removed, nor asked for by getenv(3).
+        if name != KEPT && !name.as_bytes().contains(&b'=') {
+            std::env::remove_var(name);
+        }
+    }
+}
+
+/// The time zone, which is read when it is first needed.
+const KEPT: &str = "TZ";
 const MOST: u64 = 65_536;

@@ -219,6 +219,13 @@ fn the_users_other_processes_do_not_look_into_a_session() {
 }
 
 #[test]
+fn the_environment_is_dropped_but_for_the_time_zone() {
+    let look = |open| Inside::with(open).attempt("environment");
+    assert_eq!(look(""), Failed(libc::ENOENT));
+    assert_eq!(look("environment"), Done);
+}
+
+#[test]
 fn a_request_does_not_write_into_another_process_of_the_user() {
     let victim = Victim::new();
     let memory = format!("/proc/{}/mem", victim.pid());
