@@ -14,7 +14,8 @@ use sftp_server::identity::{self, Login};
 use sftp_server::launch::{self, Launch, Patience, Refusal};
 use sftp_server::log::{self, Event, Facility, Level, Target};
 use sftp_server::sandbox::{self, Missing, Tree, limits};
-use sftp_server::session::serve::{End, Error, Greeting, serve};
+use sftp_server::session::greeting::Greeting;
+use sftp_server::session::serve::{End, Error, serve};
 use sftp_server::session::{Session, cause, signals};
 
 fn main() -> ExitCode {

@@ -63,9 +63,12 @@ impl Jail {
         let (dir, id) = match way {
             b"" => (held, None),
             way => match self.near.find(slashes > 0, way) {
-                Some((fd, id)) => (Dirfd::Shared(fd), id),
-                None => match open_beneath(held.as_fd(), way)? {
-                    Some(fd) => (Dirfd::Shared(self.near.keep(slashes > 0, way, fd)), None),
+                Ok((fd, id)) => (Dirfd::Shared(fd), id),
+                Err(burst) => match open_beneath(held.as_fd(), way)? {
+                    Some(fd) => {
+                        let fd = self.near.keep(burst, slashes > 0, way, fd);
+                        (Dirfd::Shared(fd), None)
+                    }
                     None => return Ok(None),
                 },
             },
@@ -75,7 +78,7 @@ impl Jail {
             (Some(protect), Some(id)) => protect.is_object(id),
             (Some(protect), None) => {
                 let id = Id::of_fd(dir.as_fd())?;
-                self.near.is(way, id);
+                self.near.is(&dir, id);
                 protect.is_object(id)
             }
             (None, _) => false,
@@ -109,9 +112,17 @@ impl View {
 /// The directory that was opened last, for what else is asked in it in one burst of requests.
 ///
 /// No race can use it: all of the burst's requests had arrived before it was opened, so that those answered by it are answered as if they
-/// had been carried out at that moment. What this session does to directories itself makes it be forgotten.
+/// had been carried out at that moment. What this session does to directories itself makes it be forgotten. A thread that looks for a request of
+/// an earlier burst keeps nothing for a later one.
 #[derive(Debug, Default)]
-pub(super) struct Near(Mutex<Option<Dir>>);
+pub(super) struct Near(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// How often it was forgotten.
+    burst: u64,
+    dir: Option<Dir>,
+}
 
 #[derive(Debug)]
 struct Dir {
@@ -124,34 +135,53 @@ struct Dir {
 }
 
 impl Near {
-    fn find(&self, absolute: bool, way: &[u8]) -> Option<(Arc<OwnedFd>, Option<Id>)> {
-        let near = self.lock();
-        let dir = near.as_ref()?;
-        (dir.absolute == absolute && dir.way == way).then(|| (Arc::clone(&dir.fd), dir.id))
+    /// The directory at the end of `way`; or the burst for which it may be kept, when it has been opened.
+    fn find(
+        &self,
+        absolute: bool,
+        way: &[u8],
+    ) -> std::result::Result<(Arc<OwnedFd>, Option<Id>), u64> {
+        let last = self.lock();
+        match &last.dir {
+            Some(dir) if dir.absolute == absolute && dir.way == way => {
+                Ok((Arc::clone(&dir.fd), dir.id))
+            }
+            _ => Err(last.burst),
+        }
     }
 
-    fn keep(&self, absolute: bool, way: &[u8], fd: OwnedFd) -> Arc<OwnedFd> {
+    fn keep(&self, burst: u64, absolute: bool, way: &[u8], fd: OwnedFd) -> Arc<OwnedFd> {
         let fd = Arc::new(fd);
-        *self.lock() = Some(Dir {
-            absolute,
-            way: way.to_vec(),
-            fd: Arc::clone(&fd),
-            id: None,
-        });
+        let mut last = self.lock();
+        if last.burst == burst {
+            last.dir = Some(Dir {
+                absolute,
+                way: way.to_vec(),
+                fd: Arc::clone(&fd),
+                id: None,
+            });
+        }
         fd
     }
 
-    fn is(&self, way: &[u8], id: Id) {
-        if let Some(dir) = self.lock().as_mut().filter(|dir| dir.way == way) {
+    /// Takes note of which directory this is, if it is still the last.
+    fn is(&self, fd: &Dirfd<'_>, id: Id) {
+        let Dirfd::Shared(fd) = fd else {
+            return;
+        };
+        let mut last = self.lock();
+        if let Some(dir) = last.dir.as_mut().filter(|dir| Arc::ptr_eq(&dir.fd, fd)) {
             dir.id = Some(id);
         }
     }
 
     fn forget(&self) {
-        *self.lock() = None;
+        let mut last = self.lock();
+        last.burst += 1;
+        last.dir = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Dir>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

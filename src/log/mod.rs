@@ -155,6 +155,12 @@ pub fn emit(threshold: Level, event: impl FnOnce() -> Event) {
     }
 }
 
+/// Whether lines of [`Level::Info`] are wanted, where it costs something to know what they would say.
+#[must_use]
+pub fn tells_info() -> bool {
+    tracing::enabled!(tracing::Level::INFO)
+}
+
 /// Writes one line to standard error, for whoever started the program; not at all where that would block.
 pub fn say(line: &str) {
     syslog::write_stderr(format!("{line}\n").as_bytes());

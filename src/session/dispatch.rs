@@ -1,11 +1,13 @@
 //! The requests of version 3: one row and one function each.
 
+use std::sync::{Arc, PoisonError};
+
 use super::attrs::{Change, set};
 use super::handles::{Entry, OpenDir};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session, attrs, transfer};
-use crate::fs::{Follow, Listed};
+use crate::fs::{File, Follow, Listed};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
@@ -62,34 +64,21 @@ const fn request(
 }
 
 fn lstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let path: WirePath = payload.decode()?;
-    trace(Level::Debug3, || Trace::Request { id, what: "lstat" });
-    log_path(Level::Verbose, "lstat name", &path);
+    let path = asked_lstat(id, payload)?;
     let stat = session.view.stat(path.as_path(), Follow::No)?;
     Ok(Response::Attrs(attrs::from_stat(&stat)))
 }
 
 /// System calls: one newfstatat(2).
 fn stat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let path: WirePath = payload.decode()?;
-    trace(Level::Debug3, || Trace::Request { id, what: "stat" });
-    log_path(Level::Verbose, "stat name", &path);
+    let path = asked_stat(id, payload)?;
     let stat = session.view.stat(path.as_path(), Follow::Yes)?;
     Ok(Response::Attrs(attrs::from_stat(&stat)))
 }
 
 fn fstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let handle: Handle = payload.decode()?;
-    trace(Level::Debug1, || Trace::Fstat {
-        id,
-        path: session.handles.path(handle),
-        slot: session.handles.slot(handle),
-    });
-    let open = session
-        .handles
-        .file(handle)
-        .ok_or_else(Status::bad_handle)?;
-    Ok(Response::Attrs(attrs::from_stat(&open.file.stat()?)))
+    let file = asked_fstat(session, id, payload)?;
+    Ok(Response::Attrs(attrs::from_stat(&file.stat()?)))
 }
 
 fn setstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -119,7 +108,7 @@ fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
         .ok_or_else(Status::bad_handle)?;
     // The handle may be that of a directory.
     session.view.forget();
-    set(&open.path, &attrs, |change| match change {
+    set(&open.tally.path, &attrs, |change| match change {
         Change::Size(size) => open.file.truncate(size),
         Change::Permissions(mode) => open.file.chmod(mode),
         Change::Times(atime, mtime) => open.file.utimes(atime, mtime),
@@ -128,24 +117,20 @@ fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
 }
 
 fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let path: WirePath = payload.decode()?;
-    trace(Level::Debug3, || Trace::Request {
-        id,
-        what: "opendir",
-    });
-    log_path(Level::Info, "opendir", &path);
+    let path = asked_opendir(id, payload)?;
     session.handles.check_room()?;
     let dir = session.view.opendir(path.as_path())?;
-    let (slot, handle) = session.handles.insert(Entry::Dir(OpenDir {
-        dir,
-        path: path.into_bytes(),
-    }));
+    let open = OpenDir::new(dir, path.into_bytes());
+    let (slot, handle) = session.handles.insert(Entry::Dir(open));
     Ok(Response::Handle { slot, handle })
 }
 
-/// As many entries as fit what every client takes.
 fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let handle: Handle = payload.decode()?;
+    list(session, id, payload.decode()?)
+}
+
+/// As many entries as fit what every client takes.
+pub(super) fn list(session: &mut Session, id: u32, handle: Handle) -> Result<Response, Status> {
     trace(Level::Debug1, || Trace::Readdir {
         id,
         path: session.handles.path(handle),
@@ -155,7 +140,8 @@ fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
     let longnames = &mut session.longnames;
     longnames.begin();
     let mut names = session.outbox.names(id);
-    let result = open.dir.list(|filename, stat| {
+    let mut dir = open.dir.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = dir.list(|filename, stat| {
         let longname = longnames.line(filename, stat);
         if names.len() + NAME_FIELDS + filename.len() + longname.len() > MAX_NAMES {
             return Listed::Full;
@@ -204,17 +190,7 @@ fn rmdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respons
 }
 
 fn realpath(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let path: WirePath = payload.decode()?;
-    let path = if path.as_bytes().is_empty() {
-        WirePath::dot()
-    } else {
-        path
-    };
-    trace(Level::Debug3, || Trace::Request {
-        id,
-        what: "realpath",
-    });
-    log_path(Level::Verbose, "realpath", &path);
+    let path = asked_realpath(id, payload)?;
     Ok(Response::name(session.view.canonical(path.as_path())?))
 }
 
@@ -227,12 +203,7 @@ fn rename(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respon
 }
 
 fn readlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let path: WirePath = payload.decode()?;
-    trace(Level::Debug3, || Trace::Request {
-        id,
-        what: "readlink",
-    });
-    log_path(Level::Verbose, "readlink", &path);
+    let path = asked_readlink(id, payload)?;
     Ok(Response::name(session.view.readlink(path.as_path())?))
 }
 
@@ -245,6 +216,64 @@ fn symlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
     log_two_paths("symlink", &oldpath, &newpath);
     session.view.symlink(oldpath.as_path(), newpath.as_path())?;
     Ok(Response::Ok)
+}
+
+pub(super) fn asked_lstat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+    asked(id, payload, "lstat", Level::Verbose, "lstat name")
+}
+
+pub(super) fn asked_stat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+    asked(id, payload, "stat", Level::Verbose, "stat name")
+}
+
+pub(super) fn asked_opendir(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+    asked(id, payload, "opendir", Level::Info, "opendir")
+}
+
+pub(super) fn asked_readlink(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+    asked(id, payload, "readlink", Level::Verbose, "readlink")
+}
+
+pub(super) fn asked_realpath(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+    let mut path: WirePath = payload.decode()?;
+    if path.as_bytes().is_empty() {
+        path = WirePath::dot();
+    }
+    log_asked(id, &path, "realpath", Level::Verbose, "realpath");
+    Ok(path)
+}
+
+pub(super) fn asked_fstat(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Arc<File>, Status> {
+    let handle: Handle = payload.decode()?;
+    trace(Level::Debug1, || Trace::Fstat {
+        id,
+        path: session.handles.path(handle),
+        slot: session.handles.slot(handle),
+    });
+    let file = session.handles.shared_file(handle);
+    file.cloned().ok_or_else(Status::bad_handle)
+}
+
+/// The path of a request that has nothing but a path, and its log lines.
+fn asked(
+    id: u32,
+    payload: Payload<'_>,
+    what: &'static str,
+    threshold: Level,
+    line: &'static str,
+) -> Result<WirePath, Status> {
+    let path = payload.decode()?;
+    log_asked(id, &path, what, threshold, line);
+    Ok(path)
+}
+
+fn log_asked(id: u32, path: &WirePath, what: &'static str, threshold: Level, line: &'static str) {
+    trace(Level::Debug3, || Trace::Request { id, what });
+    log_path(threshold, line, path);
 }
 
 /// The lengths of two strings, and ATTRS with all that version 3 has.

@@ -1,12 +1,14 @@
 //! What the client has open. A handle is a slot and a generation, so that a stale one never meets another's file.
 
 use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::dup;
 
+use super::cost::Cost;
 use crate::fs::{Dir, File};
 use crate::log::event::Slot;
 use crate::protocol::Handle;
@@ -14,8 +16,19 @@ use crate::protocol::Handle;
 /// A file that the client opened.
 #[derive(Debug)]
 pub struct OpenFile {
-    /// The file.
-    pub file: File,
+    /// The file; requests that are under way share it.
+    pub file: Arc<File>,
+    /// What has become of it.
+    pub tally: Tally,
+    /// Whether the last read into memory was answered in full.
+    pub long: bool,
+    /// Whether requests on it may wait.
+    pub cost: Cost,
+}
+
+/// What the log tells of a file when it is closed.
+#[derive(Debug)]
+pub struct Tally {
     /// The filename of the OPEN.
     pub path: Vec<u8>,
     /// Bytes read by the client.
@@ -30,31 +43,57 @@ pub struct OpenFile {
     pub failed: bool,
     /// Whether a read met the end of the file.
     pub ended: bool,
-    /// Whether the last read into memory was answered in full.
-    pub long: bool,
     /// How far reads came, in bytes from the start.
     pub reached: u64,
 }
 
 impl OpenFile {
+    /// `file`, opened as `path` just now. Its requests may wait as the OPEN might have.
+    #[must_use]
+    pub fn new(file: File, path: Vec<u8>, writable: bool, cost: Cost) -> Self {
+        Self {
+            file: Arc::new(file),
+            tally: Tally {
+                path,
+                read: 0,
+                written: 0,
+                since: Instant::now(),
+                writable,
+                failed: false,
+                ended: false,
+                reached: 0,
+            },
+            long: false,
+            cost,
+        }
+    }
+
     /// Whether the client saw the end of the file, by a read past it or up to it.
     #[must_use]
     pub fn was_read_to_its_end(&self) -> bool {
-        self.ended
-            || self
-                .file
-                .stat()
-                .is_ok_and(|stat| self.reached >= stat.st_size as u64)
+        let end = || self.file.stat().map(|stat| stat.st_size as u64);
+        self.tally.ended || end().is_ok_and(|end| self.tally.reached >= end)
     }
 }
 
 /// A directory that the client opened.
 #[derive(Debug)]
 pub struct OpenDir {
-    /// The directory.
-    pub dir: Dir,
+    /// The directory; a listing that is under way shares it.
+    pub dir: Arc<Mutex<Dir>>,
     /// The path of the OPENDIR.
     pub path: Vec<u8>,
+}
+
+impl OpenDir {
+    /// `dir`, opened as `path`.
+    #[must_use]
+    pub fn new(dir: Dir, path: Vec<u8>) -> Self {
+        Self {
+            dir: Arc::new(Mutex::new(dir)),
+            path,
+        }
+    }
 }
 
 /// What a handle stands for.
@@ -70,7 +109,7 @@ impl Entry {
     #[must_use]
     pub fn path(&self) -> &[u8] {
         match self {
-            Self::File(file) => &file.path,
+            Self::File(file) => &file.tally.path,
             Self::Dir(dir) => &dir.path,
         }
     }
@@ -114,12 +153,17 @@ impl Handles {
         *self.limit.get_or_insert_with(|| limit(open, spare))
     }
 
+    /// How many more can be opened.
+    pub fn room(&mut self) -> usize {
+        self.limit().saturating_sub(self.open)
+    }
+
     /// Whether one more can be opened.
     ///
     /// # Errors
     /// `EMFILE`.
     pub fn check_room(&mut self) -> Result<(), Errno> {
-        if self.open < self.limit() {
+        if self.room() > 0 {
             Ok(())
         } else {
             Err(Errno::EMFILE)
@@ -164,9 +208,17 @@ impl Handles {
         }
     }
 
+    /// The file in a slot.
+    pub fn file_in(&mut self, slot: u32) -> Option<&mut OpenFile> {
+        match self.slots.get_mut(slot as usize)?.entry.as_mut()? {
+            Entry::File(file) => Some(file),
+            Entry::Dir(_) => None,
+        }
+    }
+
     /// The file behind a handle, to be used beside another one.
     #[must_use]
-    pub fn shared_file(&self, handle: Handle) -> Option<&File> {
+    pub fn shared_file(&self, handle: Handle) -> Option<&Arc<File>> {
         match self.get(handle)? {
             (_, Entry::File(open)) => Some(&open.file),
             (_, Entry::Dir(_)) => None,
@@ -176,10 +228,10 @@ impl Handles {
     /// Takes note of bytes copied from one file to another.
     pub fn count_copied(&mut self, from: Handle, to: Handle, count: u64) {
         if let Some(from) = self.file(from) {
-            from.read += count;
+            from.tally.read += count;
         }
         if let Some(to) = self.file(to) {
-            to.written += count;
+            to.tally.written += count;
         }
     }
 
@@ -217,7 +269,9 @@ impl Handles {
             .filter_map(|place| place.entry)
     }
 
-    fn get(&self, handle: Handle) -> Option<(u32, &Entry)> {
+    /// The slot of a valid handle and what it stands for.
+    #[must_use]
+    pub fn get(&self, handle: Handle) -> Option<(u32, &Entry)> {
         let (slot, generation) = split(handle)?;
         let place = self.slots.get(slot as usize)?;
         let entry = place.entry.as_ref()?;

@@ -6,12 +6,18 @@ mod attrs;
 mod channel;
 mod conduit;
 mod copy;
+mod cost;
 pub mod dispatch;
 pub mod extended;
+pub mod greeting;
 mod handles;
 mod inbox;
 mod lines;
 mod longname;
+mod overlap;
+mod pace;
+pub mod pipeline;
+mod pool;
 pub mod serve;
 pub mod signals;
 mod status;
@@ -19,6 +25,7 @@ mod transfer;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
 
 use crate::fs::View;
 use crate::identity::Login;
@@ -32,9 +39,10 @@ use crate::protocol::{
 
 use conduit::Conduit;
 use copy::Copy;
+use cost::Cost;
 use dispatch::REQUESTS;
 use extended::EXTENSIONS;
-use handles::{Entry, Handles};
+use handles::{Entry, Handles, Tally};
 use lines::trace;
 use longname::LongNames;
 use status::Status;
@@ -44,7 +52,7 @@ pub use status::cause;
 /// What a session is made of.
 #[derive(Debug)]
 pub struct Session {
-    view: View,
+    view: Arc<View>,
     policy: Policy,
     login: Login,
     /// Where the client is, for the log.
@@ -52,6 +60,10 @@ pub struct Session {
     force_file_mode: Option<u32>,
     handles: Handles,
     longnames: LongNames,
+    /// Whether requests with names may wait.
+    names: Cost,
+    /// How many more requests it is worth asking whether they may wait.
+    alert: u32,
     outbox: Outbox,
     conduit: Conduit,
     /// What the client said in INIT; none before.
@@ -112,12 +124,14 @@ impl Session {
     ) -> Self {
         Self {
             handles: Handles::sparing(view.descriptors()),
-            view,
+            view: Arc::new(view),
             policy,
             login,
             address,
             force_file_mode,
             longnames: LongNames::default(),
+            names: Cost::default(),
+            alert: 0,
             outbox: Outbox::new(OUTBOX),
             conduit: Conduit::default(),
             version: None,
@@ -294,33 +308,33 @@ impl Session {
 
 /// The log lines of a handle that ends: OpenSSH's, and the outcome.
 fn log_close(entry: &Entry, forced: bool) {
-    let open = match entry {
-        Entry::Dir(dir) => {
-            log::emit(Level::Info, || Event::CloseDir {
-                forced,
-                path: Some(dir.path.clone()),
-            });
-            return;
-        }
-        Entry::File(open) => open,
-    };
+    match entry {
+        Entry::Dir(dir) => log::emit(Level::Info, || Event::CloseDir {
+            forced,
+            path: Some(dir.path.clone()),
+        }),
+        Entry::File(open) => log_transfer(&open.tally, forced, || open.was_read_to_its_end()),
+    }
+}
+
+fn log_transfer(tally: &Tally, forced: bool, was_read_to_its_end: impl FnOnce() -> bool) {
     log::emit(Level::Info, || Event::Close {
         forced,
-        path: open.path.clone(),
-        read: open.read,
-        written: open.written,
+        path: tally.path.clone(),
+        read: tally.read,
+        written: tally.written,
     });
-    let upload = open.written > 0 || (open.writable && open.read == 0);
+    let upload = tally.written > 0 || (tally.writable && tally.read == 0);
     log::emit(Level::Info, || Event::Transfer {
-        path: open.path.clone(),
+        path: tally.path.clone(),
         upload,
         complete: if upload {
-            !open.failed && !forced
+            !tally.failed && !forced
         } else {
-            open.was_read_to_its_end()
+            was_read_to_its_end()
         },
-        bytes: if upload { open.written } else { open.read },
-        seconds: open.since.elapsed().as_secs_f64(),
+        bytes: if upload { tally.written } else { tally.read },
+        seconds: tally.since.elapsed().as_secs_f64(),
     });
 }
 

@@ -19,11 +19,15 @@ use tokio::io::Interest;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::channel::Channel;
+use super::cost::{Preemption, SLOW};
+use super::greeting::{Greeting, may_become_init};
 use super::inbox::Inbox;
+use super::pace::Pace;
+use super::pipeline::{Pipeline, Touch};
 use super::signals::Signals;
 use super::{Pending, Session, cause};
 use crate::log::{self, Event, Level};
-use crate::protocol::{MAX_PACKET, next_packet};
+use crate::protocol::next_packet;
 
 /// How a session ended, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,17 +60,6 @@ pub enum Error {
     Oversized(#[from] crate::protocol::Oversized),
 }
 
-/// How long the first request may take.
-#[derive(Clone, Debug, Default)]
-pub struct Greeting {
-    /// After this long, the line is written to stderr.
-    pub announce: Option<(Duration, String)>,
-    /// After this long, the session ends.
-    pub limit: Option<Duration>,
-    /// Whether anything but an INIT ends the session at once.
-    pub strict: bool,
-}
-
 /// Serves `session` on descriptors 0 and 1 until it ends.
 ///
 /// # Errors
@@ -87,6 +80,8 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         input,
         output,
         signals,
+        pipeline: Pipeline::default(),
+        preemption: Preemption::default(),
         heard: Instant::now(),
         pace: Pace::begin(),
         client_gone: None,
@@ -107,6 +102,9 @@ struct Connection {
     input: Channel<Stdin>,
     output: Channel<Stdout>,
     signals: Signals,
+    /// Requests under way while storage is slow.
+    pipeline: Pipeline,
+    preemption: Preemption,
     /// When it was last looked for signals between two requests.
     heard: Instant,
     pace: Pace,
@@ -139,7 +137,11 @@ impl Connection {
             self.pace = Pace::begin();
             match received? {
                 Received::Some | Received::Nothing => {}
+                Received::Answer => self.answer(),
                 Received::End => {
+                    if let Some(end) = self.finish_all().await? {
+                        return Ok(end);
+                    }
                     log::emit(Level::Debug1, || Event::EndOfInput);
                     let never = greeting.strict
                         && greeting.announce.is_none()
@@ -154,13 +156,14 @@ impl Connection {
 
     /// Carries out every whole request that has arrived.
     async fn serve_arrived(&mut self) -> Result<Option<End>, Error> {
+        let mut begun = Instant::now();
         loop {
             let (mut packet, length) = match next_packet(self.inbox.arrived()) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
                 Err(oversized) => {
                     // What was served is answered first.
-                    let _ = timeout(LAST_WORDS, self.flush()).await;
+                    let _ = timeout(LAST_WORDS, self.finish_all()).await;
                     self.session.log_oversized();
                     return Err(oversized.into());
                 }
@@ -174,17 +177,43 @@ impl Connection {
                 };
                 packet = same;
             }
-            let pending = self.session.serve(packet)?;
-            self.inbox.served(length);
-            if let Some(end) = self.pass_on().await? {
-                return Ok(Some(end));
-            }
-            if let Some(pending) = pending {
-                if let Some(signal) = self.finish(pending).await {
-                    return Ok(Some(End::Signal(signal)));
+            let slow = self.session.may_wait(&packet);
+            let touch = if slow || !self.pipeline.is_empty() {
+                self.session.touch(&packet)
+            } else {
+                Touch::Alone
+            };
+            if !self.pipeline.admits(&touch) {
+                if let Some(end) = self.wait_for_first().await? {
+                    return Ok(Some(end));
                 }
+                begun = Instant::now();
+                continue;
             }
-            let now = Instant::now();
+            let mut now = Instant::now();
+            if touch == Touch::Alone {
+                let pending = self.session.serve(packet)?;
+                now = Instant::now();
+                if now.duration_since(begun) >= SLOW && !self.preemption.happened() {
+                    let lesson = self.session.lesson(&packet);
+                    self.session.learn(lesson, now.duration_since(begun));
+                }
+                self.inbox.served(length);
+                if let Some(end) = self.pass_on().await? {
+                    return Ok(Some(end));
+                }
+                if let Some(pending) = pending {
+                    if let Some(signal) = self.finish(pending).await {
+                        return Ok(Some(End::Signal(signal)));
+                    }
+                    now = Instant::now();
+                }
+            } else {
+                let request = self.session.begin(&packet);
+                self.pipeline.begin(request, touch, slow);
+                self.inbox.served(length);
+                self.answer();
+            }
             if now.duration_since(self.heard) >= DEAF {
                 self.heard = now;
                 if let Some(signal) = self.signals.arrived() {
@@ -198,8 +227,43 @@ impl Connection {
                 if let Some(end) = self.flush().await? {
                     return Ok(Some(end));
                 }
+                now = Instant::now();
+            }
+            begun = now;
+        }
+    }
+
+    /// Answers the requests under way that can be answered, in their order.
+    fn answer(&mut self) {
+        while let Some(done) = self.pipeline.ready() {
+            self.session.learn(done.lesson, done.took);
+            let result = (done.finish)(&mut self.session);
+            self.session.respond(done.id, result);
+        }
+    }
+
+    /// Waits for the first of the requests under way, and answers it.
+    async fn wait_for_first(&mut self) -> Result<Option<End>, Error> {
+        if let Some(end) = self.flush().await? {
+            return Ok(Some(end));
+        }
+        tokio::select! {
+            biased;
+            signal = self.signals.next() => return Ok(Some(End::Signal(signal))),
+            () = self.pipeline.first() => {}
+        }
+        self.answer();
+        Ok(None)
+    }
+
+    /// Waits for all of them, and sends what there is to say.
+    async fn finish_all(&mut self) -> Result<Option<End>, Error> {
+        while !self.pipeline.is_empty() {
+            if let Some(end) = self.wait_for_first().await? {
+                return Ok(Some(end));
             }
         }
+        self.flush().await
     }
 
     /// Takes a long request to its end, unless a signal comes.
@@ -322,6 +386,7 @@ impl Connection {
                 biased;
                 signal = self.signals.next() => Err(Received::Signal(signal)),
                 read = self.input.read(room) => Ok(read),
+                () = self.pipeline.first(), if !self.pipeline.is_empty() => Err(Received::Answer),
                 // The input need not end then: the client can have opened its other end by /proc/self/fd.
                 () = self.output.abandoned(), if self.client_gone.is_none() => Err(Received::Nothing),
             }
@@ -375,61 +440,20 @@ impl Connection {
     }
 }
 
-/// When the responses to a burst leave while more of it is being served: soon at first, to wake the client, then half as often each time.
-struct Pace {
-    since: Instant,
-    patience: Duration,
-}
-
-impl Pace {
-    fn begin() -> Self {
-        Self {
-            since: Instant::now(),
-            patience: FIRST_PART,
-        }
-    }
-
-    /// Whether a part has lasted long enough; the next one lasts twice as long.
-    fn is_due(&mut self, now: Instant) -> bool {
-        let due = now.duration_since(self.since) >= self.patience;
-        if due {
-            self.since = now;
-            self.patience *= 2;
-        }
-        due
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Received {
     Some,
     /// But nobody will read responses.
     Nothing,
+    /// Nothing, but a request that was under way can be answered.
+    Answer,
     End,
     Signal(Signal),
     Late,
 }
 
-/// Whether more bytes can make `arrived` an INIT: its length, its type.
-fn may_become_init(arrived: &[u8]) -> bool {
-    match arrived {
-        [first, ..] if *first != 0 => false,
-        [_, second, ..] if *second > (MAX_PACKET >> 16) as u8 => false,
-        [a, b, c, d, rest @ ..] => {
-            let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-            (5..=MAX_PACKET).contains(&length)
-                && rest
-                    .first()
-                    .is_none_or(|kind| *kind == crate::protocol::kind::INIT)
-        }
-        _ => true,
-    }
-}
-
 const INBOX: usize = 512 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
-/// So long the first responses of a burst wait for more of them: longer than it takes to send them, shorter than to wake the client.
-const FIRST_PART: Duration = Duration::from_micros(2);
 /// For so long a burst of slow requests may keep a signal waiting.
 const DEAF: Duration = Duration::from_millis(100);
 /// How long requests are waited for once nobody reads responses: they may still be on their way.
@@ -438,19 +462,3 @@ const LAST_REQUESTS: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often it is looked whether the client has read all; nothing tells.
 const GLANCE: Duration = Duration::from_millis(1);
-
-#[cfg(test)]
-mod tests {
-    use super::may_become_init;
-
-    #[test]
-    fn an_init_is_told_by_its_first_bytes() {
-        assert!(may_become_init(b""));
-        assert!(may_become_init(b"\0\0\0"));
-        assert!(may_become_init(b"\0\0\0\x05\x01\0"));
-        assert!(!may_become_init(b"u"));
-        assert!(!may_become_init(b"\0\x05"));
-        assert!(!may_become_init(b"\0\0\0\x04"));
-        assert!(!may_become_init(b"\0\0\0\x05\x02"));
-    }
-}

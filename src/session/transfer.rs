@@ -1,6 +1,7 @@
 //! OPEN, CLOSE, READ, WRITE: the way of a file's content.
 
-use std::time::Instant;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -9,16 +10,49 @@ use super::handles::{Entry, OpenFile};
 use super::lines::{trace, trace_ignored};
 use super::status::{Status, cause};
 use super::{Response, Session};
-use crate::fs::OpenHow;
+use crate::fs::{Answer, File, OpenHow};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
-use crate::protocol::{Handle, MAX_DATA, Open, OpenFlags, Payload, Read, StatusCode, Write};
+use crate::protocol::{
+    Handle, MAX_DATA, Open, OpenFlags, Payload, Read, StatusCode, WirePath, Write,
+};
+
+/// An OPEN that may be carried out.
+pub(super) struct Asked {
+    pub(super) path: WirePath,
+    pub(super) how: OpenHow,
+}
+
+impl Asked {
+    fn writes(&self) -> bool {
+        self.how.flags & OFlag::O_ACCMODE != OFlag::O_RDONLY
+    }
+
+    /// Answers it: what it names is open now.
+    pub(super) fn opened(self, session: &mut Session, file: File) -> Response {
+        let writable = self.writes();
+        let open = OpenFile::new(file, self.path.into_bytes(), writable, session.names);
+        let (slot, handle) = session.handles.insert(Entry::File(open));
+        Response::Handle { slot, handle }
+    }
+}
 
 pub(super) fn open(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
 ) -> Result<Response, Status> {
+    let asked = asked_open(session, id, payload)?;
+    session.handles.check_room()?;
+    let file = session.view.open(asked.path.as_path(), asked.how)?;
+    Ok(asked.opened(session, file))
+}
+
+pub(super) fn asked_open(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Asked, Status> {
     let Open {
         filename,
         pflags,
@@ -36,31 +70,17 @@ pub(super) fn open(
         flags: flag_names(pflags),
         mode,
     });
-    let flags = open_flags(pflags);
-    let changes = flags & OFlag::O_ACCMODE != OFlag::O_RDONLY
-        || flags.intersects(OFlag::O_CREAT | OFlag::O_TRUNC);
-    session.policy.permit_open(changes)?;
-    session.handles.check_room()?;
-
-    let how = OpenHow {
-        flags,
-        mode,
-        exact: forced.is_some(),
+    let asked = Asked {
+        path: filename,
+        how: OpenHow {
+            flags: open_flags(pflags),
+            mode,
+            exact: forced.is_some(),
+        },
     };
-    let file = session.view.open(filename.as_path(), how)?;
-    let (slot, handle) = session.handles.insert(Entry::File(OpenFile {
-        file,
-        path: filename.into_bytes(),
-        read: 0,
-        written: 0,
-        since: Instant::now(),
-        writable: flags & OFlag::O_ACCMODE != OFlag::O_RDONLY,
-        failed: false,
-        ended: false,
-        long: false,
-        reached: 0,
-    }));
-    Ok(Response::Handle { slot, handle })
+    let makes = asked.how.flags.intersects(OFlag::O_CREAT | OFlag::O_TRUNC);
+    session.policy.permit_open(asked.writes() || makes)?;
+    Ok(asked)
 }
 
 pub(super) fn close(
@@ -68,25 +88,35 @@ pub(super) fn close(
     id: u32,
     payload: Payload<'_>,
 ) -> Result<Response, Status> {
+    let entry = asked_close(session, id, payload)?;
+    super::log_close(&entry, false);
+    if let Entry::File(open) = entry {
+        end(open.file)?;
+    }
+    Ok(Response::Ok)
+}
+
+/// Takes back what a CLOSE names.
+pub(super) fn asked_close(
+    session: &mut Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Entry, Status> {
     let handle: Handle = payload.decode()?;
     let slot = session.handles.slot(handle);
     trace(Level::Debug3, || Trace::Close { id, slot });
-    match session.handles.remove(handle) {
-        Some(entry) => {
-            super::log_close(&entry, false);
-            if let Entry::File(file) = entry {
-                file.file.close()?;
-            }
-            Ok(Response::Ok)
-        }
-        None => {
-            log::emit(Level::Info, || Event::CloseDir {
-                forced: false,
-                path: None,
-            });
-            Err(Status::bad_handle())
-        }
-    }
+    session.handles.remove(handle).ok_or_else(|| {
+        log::emit(Level::Info, || Event::CloseDir {
+            forced: false,
+            path: None,
+        });
+        Status::bad_handle()
+    })
+}
+
+/// Closes a file that no request under way shares.
+pub(super) fn end(file: Arc<File>) -> Result<(), Errno> {
+    Arc::into_inner(file).map_or(Ok(()), File::close)
 }
 
 /// System calls: into a pipe splice(2), write(2) of the head and splice(2); else one pread(2), into the buffer from which the response leaves.
@@ -95,30 +125,12 @@ pub(super) fn read(
     id: u32,
     payload: Payload<'_>,
 ) -> Result<Response, Status> {
-    let Read {
-        handle,
-        offset,
-        len,
-    } = payload.decode()?;
-    trace(Level::Debug1, || Trace::Read {
-        id,
-        path: session.handles.path(handle),
-        slot: session.handles.slot(handle),
-        offset,
-        len,
-    });
+    let (Read { handle, offset, .. }, most) = asked_read(session, id, payload)?;
     let open = session
         .handles
         .file(handle)
         .ok_or_else(Status::bad_handle)?;
-    let most = (len as usize).min(MAX_DATA);
-    if most < len as usize {
-        trace(Level::Debug2, || Trace::ReadClamped {
-            len,
-            to: MAX_DATA as u32,
-        });
-    }
-    if len == 0 {
+    if most == 0 {
         // Weird, but OpenSSH answers it, whatever is there, if the offset is one.
         let checked = open.file.check_offset(offset);
         checked.map_err(|errno| read_failed(open, errno))?;
@@ -131,7 +143,7 @@ pub(super) fn read(
     };
     if let Some(count) = spliced {
         session.outbox.data_elsewhere(id, count);
-        return Ok(have_read(open, id, offset, count));
+        return Ok(sent(open, id, offset, count));
     }
     let file = &open.file;
     match session.outbox.data(id, most, |buffer| match buffer.len() {
@@ -143,21 +155,79 @@ pub(super) fn read(
     }) {
         Ok(count) => {
             open.long = count == most;
-            Ok(have_read(open, id, offset, count))
+            Ok(sent(open, id, offset, count))
         }
-        Err(None) => {
-            open.ended = true;
-            Err(Status::new(StatusCode::Eof))
-        }
+        Err(None) => Err(at_end(open)),
         Err(Some(errno)) => Err(read_failed(open, errno)),
     }
 }
 
-fn have_read(open: &mut OpenFile, id: u32, offset: u64, count: usize) -> Response {
-    open.read += count as u64;
-    open.reached = open.reached.max(offset.saturating_add(count as u64));
+/// A READ, and how many bytes it may return.
+pub(super) fn asked_read(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<(Read, usize), Status> {
+    let read: Read = payload.decode()?;
+    let Read {
+        handle,
+        offset,
+        len,
+    } = read;
+    trace(Level::Debug1, || Trace::Read {
+        id,
+        path: session.handles.path(handle),
+        slot: session.handles.slot(handle),
+        offset,
+        len,
+    });
+    let most = (len as usize).min(MAX_DATA);
+    if most < len as usize && session.handles.shared_file(handle).is_some() {
+        trace(Level::Debug2, || Trace::ReadClamped {
+            len,
+            to: MAX_DATA as u32,
+        });
+    }
+    Ok((read, most))
+}
+
+/// Answers a READ by what was read for it elsewhere.
+pub(super) fn have_read(
+    session: &mut Session,
+    id: u32,
+    read: &Read,
+    most: usize,
+    data: Result<Vec<u8>, Errno>,
+) -> Result<Response, Status> {
+    let open = session
+        .handles
+        .file(read.handle)
+        .ok_or_else(Status::bad_handle)?;
+    let data = match data {
+        Ok(data) if data.is_empty() && most > 0 => return Err(at_end(open)),
+        Ok(data) => data,
+        Err(errno) => return Err(read_failed(open, errno)),
+    };
+    open.long = data.len() == most;
+    let copied = session.outbox.data(id, data.len(), |buffer| {
+        buffer.copy_from_slice(&data);
+        Ok::<_, Infallible>(data.len())
+    });
+    let Ok(count) = copied;
+    Ok(sent(open, id, read.offset, count))
+}
+
+fn sent(open: &mut OpenFile, id: u32, offset: u64, count: usize) -> Response {
+    let tally = &mut open.tally;
+    tally.read += count as u64;
+    tally.reached = tally.reached.max(offset.saturating_add(count as u64));
     trace(Level::Debug1, || Trace::SentData { id, len: count });
     Response::Sent
+}
+
+fn at_end(open: &mut OpenFile) -> Status {
+    open.tally.ended = true;
+    Status::new(StatusCode::Eof)
 }
 
 fn read_failed(open: &OpenFile, errno: Errno) -> Status {
@@ -177,26 +247,56 @@ pub(super) fn write(
         handle,
         offset,
         data,
-    } = Write::decode(payload)?;
+    } = asked_write(session, id, payload)?;
+    let file = session.handles.shared_file(handle);
+    let file = file.ok_or_else(Status::bad_handle)?;
+    let result = write_to(file, offset, data);
+    have_written(session, handle, data.len(), result)
+}
+
+pub(super) fn asked_write<'p>(
+    session: &Session,
+    id: u32,
+    payload: Payload<'p>,
+) -> Result<Write<'p>, Status> {
+    let write = Write::decode(payload)?;
     trace(Level::Debug1, || Trace::Write {
         id,
-        path: session.handles.path(handle),
-        slot: session.handles.slot(handle),
-        offset,
-        len: data.len(),
+        path: session.handles.path(write.handle),
+        slot: session.handles.slot(write.handle),
+        offset: write.offset,
+        len: write.data.len(),
     });
+    Ok(write)
+}
+
+/// Writes all of `data`, if it may.
+///
+/// # Errors
+/// The first half tells why it may not, the second what the kernel said.
+pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(), Errno>> {
+    file.changeable()?;
+    Ok(file.write_at(data, offset))
+}
+
+/// Answers a WRITE of `len` bytes.
+pub(super) fn have_written(
+    session: &mut Session,
+    handle: Handle,
+    len: usize,
+    result: Answer<Result<(), Errno>>,
+) -> Result<Response, Status> {
     let open = session
         .handles
         .file(handle)
         .ok_or_else(Status::bad_handle)?;
-    open.file.changeable()?;
-    match open.file.write_at(data, offset) {
+    match result? {
         Ok(()) => {
-            open.written += data.len() as u64;
+            open.tally.written += len as u64;
             Ok(Response::Ok)
         }
         Err(errno) => {
-            open.failed = true;
+            open.tally.failed = true;
             log::emit(Level::Error, || {
                 transfer_failed("process_write", "write", open, errno)
             });
@@ -212,7 +312,7 @@ fn transfer_failed(
     open: &OpenFile,
     errno: Errno,
 ) -> Event {
-    let (path, cause) = (open.path.clone(), cause(errno));
+    let (path, cause) = (open.tally.path.clone(), cause(errno));
     let seek = matches!(errno, Errno::ESPIPE | Errno::EINVAL | Errno::EOVERFLOW);
     if seek && !(open.file.appends() && what == "write") {
         return Event::SeekFailed {

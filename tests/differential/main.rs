@@ -18,7 +18,9 @@ mod operation;
 mod run;
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,20 @@ impl Program {
             path: server::copy_of(under_test(), &home),
             _home: home,
         }
+    }
+
+    /// One to which every file is slow: so its requests overlap.
+    fn on_slow_storage() -> Self {
+        let fast = Self::new();
+        let slow = fast.path.with_file_name("slow");
+        let calls = "newfstatat,openat,pread64,pwrite64,getdents64,readlink,close";
+        let script = format!(
+            "#!/bin/sh\nexec strace -D -f -qqq -o /dev/null -e trace={calls} --inject={calls}:delay_enter=550 {} \"$@\"\n",
+            fast.path.display()
+        );
+        std::fs::write(&slow, script).unwrap();
+        std::fs::set_permissions(&slow, Permissions::from_mode(0o755)).unwrap();
+        Self { path: slow, ..fast }
     }
 }
 
@@ -151,6 +167,26 @@ fn fresh_seeds_find_no_difference() {
     for (reason, count) in total {
         say(&format!("{count:>9} {reason}"));
     }
+}
+
+/// Requests that overlap have the outcome of one after another: as the one server that serves them so has it.
+#[test]
+fn on_slow_storage_there_is_no_difference() {
+    let program = Program::on_slow_storage();
+    let first = variable("DIFFERENTIAL_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let limit = Duration::from_secs(variable("DIFFERENTIAL_SECONDS").unwrap_or(20));
+    say(&format!(
+        "differential: on slow storage seeds from {first} on, for {limit:?}"
+    ));
+    let end = Instant::now() + limit;
+    let mut sequences = 0;
+    while sequences == 0 || Instant::now() < end {
+        for who in people() {
+            assert_equal(&program, first.wrapping_add(sequences), who);
+        }
+        sequences += 1;
+    }
+    say(&format!("differential: {sequences} sequences on slow storage"));
 }
 
 /// A comparison that never fails proves nothing: flags on one side alone have to be found.

@@ -106,8 +106,9 @@ fn made(trace: &str) -> Vec<(i64, String)> {
     let inside = text.lines().skip_while(|line| !line.contains(" seccomp("));
     inside
         .skip(1)
-        // Refused: the constructor of a library of the name service counts the capabilities that the kernel has.
-        .filter(|line| !line.contains(" prctl(PR_CAPBSET_READ"))
+        // Refused: the constructor of a library of the name service counts the capabilities that the kernel has; a thread is
+        // started by clone(2) after that.
+        .filter(|line| !line.contains(" prctl(PR_CAPBSET_READ") && !line.contains(" clone3"))
         .filter_map(|line| {
             let number = line.split_once('[')?.1.split_once(']')?.0;
             Some((number.trim().parse().ok()?, line.to_owned()))

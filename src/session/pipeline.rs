@@ -1,0 +1,282 @@
+//! What overlaps: requests that run at the same time, where nobody can see in which order they ran.
+//!
+//! Responses leave in the order of the requests, and the outcome is that of one request after another. So a request begins only when
+//! it conflicts with none of those before it that have not been answered yet ([`Touch::conflicts`]).
+//!
+//! | beside                 | names looked up | reading a file | writing a file        | listing a directory |
+//! |------------------------|-----------------|----------------|-----------------------|---------------------|
+//! | names looked up        | yes             | yes            | no                    | yes                 |
+//! | reading a file         |                 | yes            | another file          | yes                 |
+//! | writing a file         |                 |                | another file or range | no                  |
+//! | listing a directory    |                 |                |                       | another handle      |
+//!
+//! CLOSE goes beside what concerns neither its handle nor, if that could write, its file or any name. All else runs alone.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::overlap::Lesson;
+use super::pool::Pool;
+use super::status::Status;
+use super::{Response, Session};
+use crate::fs::FileId;
+use crate::protocol::StatusCode;
+
+/// What a request looks at or changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// Anything.
+    Alone,
+    /// Names, and the attributes of what they lead to.
+    Look,
+    /// The content and the attributes of a file.
+    Read {
+        /// The slot of its handle.
+        slot: u32,
+        /// Which one.
+        file: FileId,
+    },
+    /// A part of the content of a file.
+    Write {
+        /// The slot of its handle.
+        slot: u32,
+        /// Which one.
+        file: FileId,
+        /// In bytes; all of it where the handle appends.
+        range: Range<u64>,
+    },
+    /// The place in a directory up to which a handle has listed it, and the attributes of its entries.
+    List {
+        /// The slot of the handle.
+        slot: u32,
+    },
+    /// A handle that ends.
+    Close {
+        /// Its slot.
+        slot: u32,
+        /// The file that it could write; closing may do what writing has put off.
+        written: Option<FileId>,
+    },
+}
+
+impl Touch {
+    /// Whether it could be seen which of the two was carried out first.
+    #[must_use]
+    pub fn conflicts(&self, other: &Self) -> bool {
+        self.precludes(other) || other.precludes(self)
+    }
+
+    fn slot(&self) -> Option<u32> {
+        match self {
+            Self::Alone | Self::Look => None,
+            Self::Read { slot, .. }
+            | Self::Write { slot, .. }
+            | Self::List { slot }
+            | Self::Close { slot, .. } => Some(*slot),
+        }
+    }
+
+    /// One half of the table; the other half is its mirror.
+    fn precludes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Alone, _) => true,
+            (Self::Close { slot, .. }, _) if other.slot() == Some(*slot) => true,
+            (
+                Self::Write { .. }
+                | Self::Close {
+                    written: Some(_), ..
+                },
+                Self::Look | Self::List { .. },
+            ) => true,
+            (Self::Write { file, .. }, Self::Read { file: read, .. })
+            | (
+                Self::Close {
+                    written: Some(file),
+                    ..
+                },
+                Self::Read { file: read, .. } | Self::Write { file: read, .. },
+            ) => file == read,
+            (Self::Close { written, .. }, Self::Close { written: other, .. }) => {
+                written.is_some() && written == other
+            }
+            (
+                Self::Write { file, range, .. },
+                Self::Write {
+                    file: other,
+                    range: with,
+                    ..
+                },
+            ) => file == other && range.start < with.end && with.start < range.end,
+            (Self::List { slot }, Self::List { slot: other }) => slot == other,
+            _ => false,
+        }
+    }
+}
+
+/// The part of a request that may wait: on any thread. It leaves what is to be done with its result.
+pub type Work = Box<dyn FnOnce() -> Finish + Send>;
+/// The rest, in the session, when all requests before have been answered.
+pub type Finish = Box<dyn FnOnce(&mut Session) -> Result<Response, Status> + Send>;
+
+/// A request that was admitted.
+pub(super) struct Request {
+    /// For the response.
+    pub(super) id: u32,
+    /// What can be learned from it.
+    pub(super) lesson: Lesson,
+    /// Bytes that it holds or will hold.
+    pub(super) weight: usize,
+    /// What is to be done.
+    pub(super) work: Work,
+}
+
+/// Requests that have begun and are not answered yet, in their order.
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    begun: VecDeque<Begun>,
+    /// Bytes that they hold or will hold.
+    weight: usize,
+    pool: Pool,
+}
+
+/// One of them.
+struct Begun {
+    id: u32,
+    lesson: Lesson,
+    touch: Touch,
+    weight: usize,
+    state: State,
+}
+
+enum State {
+    Done(Finish, Duration),
+    Running(oneshot::Receiver<(Finish, Duration)>),
+}
+
+/// One that can be answered.
+pub(super) struct Done {
+    /// Of the request.
+    pub(super) id: u32,
+    /// What can be learned from it.
+    pub(super) lesson: Lesson,
+    /// What its work has taken.
+    pub(super) took: Duration,
+    /// What is left to do.
+    pub(super) finish: Finish,
+}
+
+impl Pipeline {
+    /// Whether no request is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+    }
+
+    /// Whether a request that touches this may begin beside those under way.
+    #[must_use]
+    pub fn admits(&self, touch: &Touch) -> bool {
+        self.begun.len() < MOST
+            && self.weight < MOST_BYTES
+            && !self.begun.iter().any(|begun| begun.touch.conflicts(touch))
+    }
+
+    /// Begins a request that was admitted: by a thread of the pool where `slow`, otherwise at once.
+    pub(super) fn begin(&mut self, request: Request, touch: Touch, slow: bool) {
+        let Request {
+            id,
+            lesson,
+            weight,
+            work,
+        } = request;
+        let state = if slow {
+            self.start(work)
+        } else {
+            State::of(work)
+        };
+        self.weight += weight;
+        self.begun.push_back(Begun {
+            id,
+            lesson,
+            touch,
+            weight,
+            state,
+        });
+    }
+
+    fn start(&mut self, work: Work) -> State {
+        let (sender, receiver) = oneshot::channel();
+        let task = Box::new(move || {
+            let begun = Instant::now();
+            let finish = work();
+            // Nobody waits for it any more where the session has ended.
+            let _ = sender.send((finish, begun.elapsed()));
+        });
+        match self.pool.run(task) {
+            Ok(()) => {}
+            Err(task) => task(),
+        }
+        State::Running(receiver)
+    }
+
+    /// Waits until the first request can be answered; not at all where none is under way.
+    pub async fn first(&mut self) {
+        if let Some(first) = self.begun.front_mut() {
+            if let State::Running(receiver) = &mut first.state {
+                let (finish, took) = receiver.await.unwrap_or_else(|_| panicked());
+                first.state = State::Done(finish, took);
+            }
+        }
+    }
+
+    /// The first request, if it can be answered.
+    pub(super) fn ready(&mut self) -> Option<Done> {
+        let first = self.begun.front_mut()?;
+        if let State::Running(receiver) = &mut first.state {
+            let (finish, took) = match receiver.try_recv() {
+                Ok(result) => result,
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Closed) => panicked(),
+            };
+            first.state = State::Done(finish, took);
+        }
+        let first = self.begun.pop_front()?;
+        self.weight -= first.weight;
+        let State::Done(finish, took) = first.state else {
+            return None;
+        };
+        Some(Done {
+            id: first.id,
+            lesson: first.lesson,
+            took,
+            finish,
+        })
+    }
+}
+
+impl State {
+    fn of(work: Work) -> Self {
+        let begun = Instant::now();
+        let finish = work();
+        Self::Done(finish, begun.elapsed())
+    }
+}
+
+/// What stands for a result that never came.
+fn panicked() -> (Finish, Duration) {
+    let finish = Box::new(|_: &mut Session| Err(Status::new(StatusCode::Failure)));
+    (finish, Duration::ZERO)
+}
+
+impl std::fmt::Debug for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.id, self.touch)
+    }
+}
+
+/// So many requests are under way at most.
+pub const MOST: usize = 256;
+/// In bytes: what they may hold of content.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
