@@ -35,6 +35,12 @@ impl AsFd for Dirfd<'_> {
 pub struct Id(u64, u64);
 
 impl Id {
+    /// That of this device and this inode.
+    #[must_use]
+    pub fn new(device: u64, inode: u64) -> Self {
+        Self(device, inode)
+    }
+
     pub(super) fn of(stat: &FileStat) -> Self {
         Self(stat.st_dev, stat.st_ino)
     }

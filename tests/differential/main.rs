@@ -14,6 +14,7 @@ mod support;
 mod compare;
 mod generate;
 mod known;
+mod model;
 mod operation;
 mod run;
 
@@ -186,7 +187,9 @@ fn on_slow_storage_there_is_no_difference() {
         }
         sequences += 1;
     }
-    say(&format!("differential: {sequences} sequences on slow storage"));
+    say(&format!(
+        "differential: {sequences} sequences on slow storage"
+    ));
 }
 
 /// A comparison that never fails proves nothing: flags on one side alone have to be found.

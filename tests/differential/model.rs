@@ -1,0 +1,363 @@
+//! A model of what a file system holds, and random sequences of requests on it: in whatever order the pipeline lets them run, replies and
+//! files are those of one request after another.
+//!
+//! The model knows what aliases: hard links, symbolic links, several handles on one file. Each row of the pipeline's table is needed: without it
+//! some sequence shows the difference.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use fastrand::Rng;
+
+use sftp_server::fs::FileId;
+use sftp_server::session::pipeline::Touch;
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    File(usize),
+    Link(u8),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Handle {
+    File {
+        file: usize,
+        writes: bool,
+    },
+    /// And the name that it listed last.
+    Dir {
+        listed: Option<u8>,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Files {
+    names: BTreeMap<u8, Node>,
+    contents: Vec<Vec<u8>>,
+    handles: BTreeMap<u32, Handle>,
+    next: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Request {
+    Stat(u8),
+    Open { name: u8, writes: bool },
+    OpenDir,
+    Read(u32, Range<usize>),
+    Fstat(u32),
+    Write(u32, Range<usize>, u8),
+    List(u32),
+    Close(u32),
+    Remove(u8),
+    Rename(u8, u8),
+    HardLink(u8, u8),
+    SymLink(u8, u8),
+}
+
+/// What a request answers.
+#[derive(Clone, Debug, PartialEq)]
+enum Reply {
+    Done,
+    Failed,
+    Size(usize),
+    Data(Vec<u8>),
+    Handle(u32),
+    Entry(Option<(u8, usize)>),
+}
+
+/// What its work has found, before it is its turn to be answered.
+enum Found {
+    Reply(Reply),
+    /// A handle is given when it is answered.
+    Opened(Handle),
+}
+
+impl Files {
+    fn new(rng: &mut Rng) -> Self {
+        let mut files = Self::default();
+        for name in 0..NAMES / 2 {
+            let length = rng.usize(..SIZE);
+            files.contents.push(vec![name; length]);
+            files.names.insert(name, Node::File(usize::from(name)));
+        }
+        files.names.insert(NAMES / 2, Node::Link(0));
+        files
+    }
+
+    fn lookup(&self, name: u8) -> Option<usize> {
+        let mut name = name;
+        for _ in 0..NAMES {
+            match self.names.get(&name)? {
+                Node::File(file) => return Some(*file),
+                Node::Link(target) => name = *target,
+            }
+        }
+        None
+    }
+
+    fn file(&self, handle: u32) -> Option<(usize, bool)> {
+        match self.handles.get(&handle)? {
+            Handle::File { file, writes } => Some((*file, *writes)),
+            Handle::Dir { .. } => None,
+        }
+    }
+
+    /// What the session says that a request touches.
+    fn touch(&self, request: &Request) -> Touch {
+        let id = |file: usize| FileId::new(1, file as u64);
+        let touch = match request {
+            Request::Stat(_) | Request::OpenDir => Some(Touch::Look),
+            Request::Open { writes: false, .. } => Some(Touch::Look),
+            Request::Read(slot, _) | Request::Fstat(slot) => {
+                let file = self.file(*slot).map(|(file, _)| id(file));
+                file.map(|file| Touch::Read { slot: *slot, file })
+            }
+            Request::Write(slot, range, _) => self.file(*slot).map(|(file, _)| Touch::Write {
+                slot: *slot,
+                file: id(file),
+                range: range.start as u64..range.end as u64,
+            }),
+            Request::List(slot) => match self.handles.get(slot) {
+                Some(Handle::Dir { .. }) => Some(Touch::List { slot: *slot }),
+                _ => None,
+            },
+            Request::Close(slot) => self.handles.get(slot).map(|handle| Touch::Close {
+                slot: *slot,
+                written: match handle {
+                    Handle::File { file, writes: true } => Some(id(*file)),
+                    _ => None,
+                },
+            }),
+            _ => None,
+        };
+        touch.unwrap_or(Touch::Alone)
+    }
+
+    /// The work of a request, all of it at one moment.
+    fn work(&mut self, request: &Request) -> Found {
+        let reply = match request {
+            Request::Stat(name) => self
+                .lookup(*name)
+                .map(|file| Reply::Size(self.contents[file].len())),
+            Request::Open { name, writes } => match self.lookup(*name) {
+                Some(file) => {
+                    return Found::Opened(Handle::File {
+                        file,
+                        writes: *writes,
+                    });
+                }
+                None => None,
+            },
+            Request::OpenDir => return Found::Opened(Handle::Dir { listed: None }),
+            Request::Read(handle, range) => self.file(*handle).map(|(file, _)| {
+                let content = &self.contents[file];
+                let end = range.end.min(content.len());
+                Reply::Data(content[range.start.min(end)..end].to_vec())
+            }),
+            Request::Fstat(handle) => self
+                .file(*handle)
+                .map(|(file, _)| Reply::Size(self.contents[file].len())),
+            Request::Write(handle, range, byte) => match self.file(*handle) {
+                Some((file, true)) => {
+                    let content = &mut self.contents[file];
+                    if content.len() < range.end {
+                        content.resize(range.end, 0);
+                    }
+                    content[range.clone()].fill(*byte);
+                    Some(Reply::Done)
+                }
+                _ => None,
+            },
+            Request::List(handle) => self.list(*handle),
+            Request::Close(handle) => self.handles.remove(handle).map(|_| Reply::Done),
+            Request::Remove(name) => self.names.remove(name).map(|_| Reply::Done),
+            Request::Rename(old, new) => {
+                let node = self.names.remove(old);
+                node.map(|node| {
+                    self.names.insert(*new, node);
+                    Reply::Done
+                })
+            }
+            Request::HardLink(old, new) => {
+                match (self.names.get(old).cloned(), self.names.get(new)) {
+                    (Some(node), None) => {
+                        self.names.insert(*new, node);
+                        Some(Reply::Done)
+                    }
+                    _ => None,
+                }
+            }
+            Request::SymLink(target, new) => (!self.names.contains_key(new)).then(|| {
+                self.names.insert(*new, Node::Link(*target));
+                Reply::Done
+            }),
+        };
+        Found::Reply(reply.unwrap_or(Reply::Failed))
+    }
+
+    /// The next name behind the one listed last, and its size.
+    fn list(&mut self, handle: u32) -> Option<Reply> {
+        let Some(Handle::Dir { listed }) = self.handles.get(&handle) else {
+            return None;
+        };
+        let from = listed.map_or(0, |name| name + 1);
+        let next = self.names.range(from..).next().map(|(name, _)| *name);
+        let size = next.and_then(|name| self.lookup(name));
+        let size = size.map_or(0, |file| self.contents[file].len());
+        if next.is_some() {
+            self.handles.insert(handle, Handle::Dir { listed: next });
+        }
+        Some(Reply::Entry(next.map(|name| (name, size))))
+    }
+
+    fn answer(&mut self, found: Found) -> Reply {
+        match found {
+            Found::Reply(reply) => reply,
+            Found::Opened(handle) => {
+                self.next += 1;
+                self.handles.insert(self.next, handle);
+                Reply::Handle(self.next)
+            }
+        }
+    }
+}
+
+fn request(rng: &mut Rng) -> Request {
+    let (name, other) = (rng.u8(..NAMES), rng.u8(..NAMES));
+    let handle = rng.u32(1..8);
+    let start = rng.usize(..SIZE);
+    let range = start..start + 1 + rng.usize(..SIZE / 4);
+    match rng.u8(..40) {
+        0..=5 => Request::Stat(name),
+        6..=9 => Request::Open {
+            name,
+            writes: rng.bool(),
+        },
+        10 => Request::OpenDir,
+        11..=16 => Request::Read(handle, range),
+        17..=19 => Request::Fstat(handle),
+        20..=29 => Request::Write(handle, range, rng.u8(1..)),
+        30..=32 => Request::List(handle),
+        33..=34 => Request::Close(handle),
+        35 => Request::Remove(name),
+        36 => Request::Rename(name, other),
+        37..=38 => Request::HardLink(name, other),
+        _ => Request::SymLink(name, other),
+    }
+}
+
+/// A request under way.
+struct Begun {
+    number: usize,
+    touch: Touch,
+    found: Option<Found>,
+}
+
+/// Whether the outcome of a random sequence, run in a random order that `conflicts` allows, is that of one request after another.
+fn is_serial(seed: u64, conflicts: fn(&Touch, &Touch) -> bool) -> bool {
+    let mut rng = Rng::with_seed(seed);
+    let start = Files::new(&mut rng);
+    let requests: Vec<Request> = (0..LENGTH).map(|_| request(&mut rng)).collect();
+
+    let mut serial = start.clone();
+    let expected: Vec<Reply> = requests
+        .iter()
+        .map(|request| {
+            let found = serial.work(request);
+            serial.answer(found)
+        })
+        .collect();
+
+    let mut files = start;
+    let (mut replies, mut begun, mut next) = (Vec::new(), Vec::<Begun>::new(), 0);
+    while replies.len() < requests.len() {
+        if next < requests.len() && rng.u8(..3) > 0 {
+            let touch = files.touch(&requests[next]);
+            if !begun.iter().any(|before| conflicts(&before.touch, &touch)) {
+                begun.push(Begun {
+                    number: next,
+                    touch,
+                    found: None,
+                });
+                next += 1;
+                continue;
+            }
+        }
+        let waiting: Vec<usize> = (0..begun.len())
+            .filter(|index| begun[*index].found.is_none())
+            .collect();
+        if let Some(index) = rng.choice(waiting) {
+            begun[index].found = Some(files.work(&requests[begun[index].number]));
+        }
+        if rng.bool() && begun.first().is_some_and(|first| first.found.is_some()) {
+            let found = begun.remove(0).found.unwrap();
+            replies.push(files.answer(found));
+        }
+    }
+    replies == expected && files == serial
+}
+
+#[test]
+fn whatever_the_pipeline_lets_overlap_has_the_outcome_of_one_after_another() {
+    for seed in 0..SEQUENCES {
+        assert!(is_serial(seed, Touch::conflicts), "seed {seed}");
+    }
+}
+
+/// A rule of the table, left out.
+type Lack = (&'static str, fn(&Touch, &Touch) -> bool);
+
+#[test]
+fn each_rule_of_the_table_is_needed() {
+    fn pair(one: &Touch, two: &Touch, is: fn(&Touch, &Touch) -> bool) -> bool {
+        is(one, two) || is(two, one)
+    }
+    let lacks: [Lack; 7] = [
+        ("alone", |one, two| {
+            one.conflicts(two) && !pair(one, two, |one, _| *one == Touch::Alone)
+        }),
+        ("a name looked up and a WRITE", |one, two| {
+            let is = |one: &Touch, two: &Touch| {
+                *one == Touch::Look && matches!(two, Touch::Write { .. })
+            };
+            one.conflicts(two) && !pair(one, two, is)
+        }),
+        ("a listing and a WRITE", |one, two| {
+            let is = |one: &Touch, two: &Touch| {
+                matches!((one, two), (Touch::List { .. }, Touch::Write { .. }))
+            };
+            one.conflicts(two) && !pair(one, two, is)
+        }),
+        ("a READ and a WRITE", |one, two| {
+            let is = |one: &Touch, two: &Touch| {
+                matches!((one, two), (Touch::Read { .. }, Touch::Write { .. }))
+            };
+            one.conflicts(two) && !pair(one, two, is)
+        }),
+        ("two WRITEs", |one, two| {
+            let is = |one: &Touch, two: &Touch| {
+                matches!((one, two), (Touch::Write { .. }, Touch::Write { .. }))
+            };
+            one.conflicts(two) && !pair(one, two, is)
+        }),
+        ("two listings", |one, two| {
+            let is = |one: &Touch, two: &Touch| {
+                matches!((one, two), (Touch::List { .. }, Touch::List { .. }))
+            };
+            one.conflicts(two) && !pair(one, two, is)
+        }),
+        ("a CLOSE", |one, two| {
+            one.conflicts(two) && !pair(one, two, |one, _| matches!(one, Touch::Close { .. }))
+        }),
+    ];
+    for (rule, conflicts) in lacks {
+        let caught = (0..SEQUENCES).any(|seed| !is_serial(seed, conflicts));
+        assert!(caught, "no sequence shows that it is needed: {rule}");
+    }
+}
+
+const NAMES: u8 = 8;
+const SIZE: usize = 32;
+const LENGTH: usize = 60;
+const SEQUENCES: u64 = 5_000;
