@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
 use super::cost::{Cost, SLOW};
 use super::dispatch::{self, REQUESTS};
@@ -34,9 +35,14 @@ impl Session {
             kind::STAT | kind::LSTAT | kind::READLINK | kind::REALPATH => Some(Touch::Look),
             kind::OPENDIR => self.has_room().then_some(Touch::Look),
             kind::OPEN => {
-                let Open { pflags, .. } = payload.decode().ok()?;
-                let reads = (pflags - OpenFlags::READ).is_empty();
-                (reads && self.has_room()).then_some(Touch::Look)
+                let open: Open = payload.decode().ok()?;
+                if !self.has_room() {
+                    None
+                } else if (open.pflags - OpenFlags::READ).is_empty() {
+                    Some(Touch::Look)
+                } else {
+                    self.creation(&open)
+                }
             }
             kind::READ => {
                 let Read { handle, .. } = payload.decode().ok()?;
@@ -83,6 +89,17 @@ impl Session {
             },
             _ => None,
         }
+    }
+
+    /// An OPEN that creates what is not there, in the way of an upload.
+    fn creation(&self, open: &Open) -> Option<Touch> {
+        let mode = open.attrs.permissions.unwrap_or(0o666);
+        let overlaps = open.pflags.contains(OpenFlags::CREATE)
+            && !open.pflags.contains(OpenFlags::EXCLUDE)
+            && mode & 0o600 == 0o600
+            // An exact mode is had by a umask that is the whole process's.
+            && self.force_file_mode.is_none();
+        overlaps.then_some(Touch::Create { mode })
     }
 
     /// Whether the request in `packet` may wait for storage, as far as is known.
@@ -244,12 +261,23 @@ impl Session {
     fn open(&self, asked: Asked) -> Work {
         let view = Arc::clone(&self.view);
         Box::new(move || {
-            let file = view.open(asked.path.as_path(), asked.how);
+            let creates = asked.how.flags.contains(OFlag::O_CREAT);
+            let mut how = asked.how;
+            // Beside others only what is new is created: it is nothing that others under way could have open.
+            how.flags.set(OFlag::O_EXCL, creates);
+            let file = view.open(asked.path.as_path(), how);
             if let Ok(file) = &file {
                 // Requests on it ask for this, in the session's own thread.
                 let _ = file.id();
             }
-            finish(|session| Ok(asked.opened(session, file?)))
+            finish(move |session| {
+                let file = match file {
+                    // It is there already, or something else is the matter: now it is this request's turn.
+                    Err(_) if creates => session.view.open(asked.path.as_path(), asked.how),
+                    file => file,
+                };
+                Ok(asked.opened(session, file?))
+            })
         })
     }
 

@@ -10,7 +10,8 @@
 //! | writing a file         |                 |                | another file or range | no                  |
 //! | listing a directory    |                 |                |                       | another handle      |
 //!
-//! CLOSE goes beside what concerns neither its handle nor, if that could write, its file or any name. All else runs alone.
+//! CLOSE goes beside what concerns neither its handle nor, if that could write, its file or any name. Files are created beside each other. All
+//! else runs alone.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -53,6 +54,12 @@ pub enum Touch {
         /// The slot of the handle.
         slot: u32,
     },
+    /// A file that is made, if it is not there; otherwise it is opened when all before are answered. Where two names turn out to be one file, it
+    /// is empty yet, and who made it cannot be seen: of its mode the owner has reading and writing.
+    Create {
+        /// Octal.
+        mode: u32,
+    },
     /// A handle that ends.
     Close {
         /// Its slot.
@@ -71,7 +78,7 @@ impl Touch {
 
     fn slot(&self) -> Option<u32> {
         match self {
-            Self::Alone | Self::Look => None,
+            Self::Alone | Self::Look | Self::Create { .. } => None,
             Self::Read { slot, .. }
             | Self::Write { slot, .. }
             | Self::List { slot }
@@ -83,6 +90,8 @@ impl Touch {
     fn precludes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Alone, _) => true,
+            (Self::Create { mode }, Self::Create { mode: other }) => mode != other,
+            (Self::Create { .. }, _) => true,
             (Self::Close { slot, .. }, _) if other.slot() == Some(*slot) => true,
             (
                 Self::Write { .. }
