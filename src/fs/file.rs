@@ -7,6 +7,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::fcntl::copy_file_range;
 use nix::sys::stat::{Mode, fchmod, futimens};
+use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
@@ -104,6 +105,12 @@ impl File {
         *self
             .id
             .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default())
+    }
+
+    /// Whether it lies on a file system that another process or another host serves: any answer of it may be long in coming, or never come.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        fstatfs(&self.fd).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
     }
 
     /// Whether writes go to the end of the file.
@@ -328,6 +335,23 @@ impl File {
     }
 }
 
+/// 9p, AFS, Ceph, CIFS and SMB, Coda, FUSE, GPFS, Lustre, NFS.
+///
+/// Source: linux/magic.h and statfs(2).
+const REMOTE: &[u32] = &[
+    0x0102_1997,
+    0x5346_414f,
+    0x6b41_4653,
+    0x00c3_6400,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x517b,
+    0x7375_7245,
+    0x6573_5546,
+    0x4750_4653,
+    0x0bd0_0bd0,
+    0x6969,
+];
 /// So much at a time within the kernel, that a signal is heard soon.
 const COPY_PIECE: u64 = 16 * 1024 * 1024;
 /// So much at a time through memory.

@@ -8,11 +8,23 @@ use nix::sys::resource::{UsageWho, getrusage};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
     slow: bool,
+    /// Whether the next one may wait, however fast the others were.
+    always: bool,
     /// How many in a row were fast since one was slow.
     fast: u32,
 }
 
 impl Cost {
+    /// That of what another process or host may make wait at any time.
+    #[must_use]
+    pub fn of_remote() -> Self {
+        Self {
+            slow: true,
+            always: true,
+            fast: 0,
+        }
+    }
+
     /// Whether the next one may wait.
     #[must_use]
     pub fn is_slow(self) -> bool {
@@ -22,13 +34,11 @@ impl Cost {
     /// Takes note of what one has taken.
     pub fn learn(&mut self, took: Duration) {
         if took >= SLOW {
-            *self = Self {
-                slow: true,
-                fast: 0,
-            };
+            self.slow = true;
+            self.fast = 0;
         } else if self.slow {
             self.fast = if took < FAST { self.fast + 1 } else { 0 };
-            self.slow = self.fast < ENOUGH;
+            self.slow = self.always || self.fast < ENOUGH;
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Session {
     names: Cost,
     /// How many more requests it is worth asking whether they may wait.
     alert: u32,
+    /// Where a file was opened last that lies on this host: the path up to its name.
+    local: Option<Vec<u8>>,
     outbox: Outbox,
     conduit: Conduit,
     /// What the client said in INIT; none before.
@@ -132,6 +134,7 @@ impl Session {
             longnames: LongNames::default(),
             names: Cost::default(),
             alert: 0,
+            local: None,
             outbox: Outbox::new(OUTBOX),
             conduit: Conduit::default(),
             version: None,

@@ -142,7 +142,7 @@ impl Session {
     pub(super) fn learn(&mut self, lesson: Lesson, took: Duration) {
         let took = took.saturating_sub(lesson.work);
         if took >= SLOW {
-            self.alert = ALERT;
+            self.alert = self.alert.max(ALERT);
         }
         if let Some(cost) = lesson.subject.and_then(|subject| self.cost(subject)) {
             cost.learn(took);
@@ -154,6 +154,23 @@ impl Session {
             Subject::Names => Some(&mut self.names),
             Subject::File(slot) => self.handles.file_in(slot).map(|open| &mut open.cost),
         }
+    }
+
+    /// Whether requests on `file`, opened by this path just now, may wait.
+    pub(super) fn cost_of(&mut self, file: &File, path: &[u8]) -> Cost {
+        let name = path.rsplit(|byte| *byte == b'/').next();
+        let parent = path.strip_suffix(name.unwrap_or_default());
+        let parent = parent.unwrap_or_default();
+        // Asked once a directory, not once a file.
+        if self.local.as_deref() != Some(parent) {
+            if file.is_remote() {
+                // To be asked for as long as it is open.
+                self.alert = u32::MAX;
+                return Cost::of_remote();
+            }
+            self.local = Some(parent.to_vec());
+        }
+        self.names
     }
 
     fn open_file(&self, handle: Handle) -> Option<(u32, &OpenFile)> {

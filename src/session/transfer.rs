@@ -31,7 +31,9 @@ impl Asked {
     /// Answers it: what it names is open now.
     pub(super) fn opened(self, session: &mut Session, file: File) -> Response {
         let writable = self.writes();
-        let open = OpenFile::new(file, self.path.into_bytes(), writable, session.names);
+        let path = self.path.into_bytes();
+        let cost = session.cost_of(&file, &path);
+        let open = OpenFile::new(file, path, writable, cost);
         let (slot, handle) = session.handles.insert(Entry::File(open));
         Response::Handle { slot, handle }
     }

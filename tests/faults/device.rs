@@ -10,14 +10,14 @@ use crate::support::wire::{Attrs, code, pflags};
 use crate::support::{Server, Tree};
 
 /// An sshfs mount of a directory of this machine; its process can be killed under it.
-struct Mount {
-    point: Tree,
-    process: Child,
+pub(crate) struct Mount {
+    pub(crate) point: Tree,
+    pub(crate) process: Child,
     _sshd: Sshd,
 }
 
 impl Mount {
-    fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         assert!(
             std::fs::File::open("/dev/fuse").is_ok(),
             "/dev/fuse cannot be opened by this user: sshfs needs it"

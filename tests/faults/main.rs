@@ -22,5 +22,6 @@ mod memory;
 mod raw;
 mod rename_fallback;
 mod signals;
+mod slow_storage;
 #[path = "../support/mod.rs"]
 mod support;
