@@ -43,6 +43,21 @@ pub struct OpenHow {
     pub exact: bool,
 }
 
+impl OpenHow {
+    /// Whether a file is created where there is none.
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        self.flags.contains(OFlag::O_CREAT)
+    }
+
+    /// The same, but where it creates it opens nothing that is there.
+    #[must_use]
+    pub fn only_new(mut self) -> Self {
+        self.flags.set(OFlag::O_EXCL, self.creates());
+        self
+    }
+}
+
 impl View {
     /// Opens a file; a FIFO or a device without a peer never blocks, and in a jail neither is opened at all.
     ///

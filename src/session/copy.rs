@@ -1,82 +1,139 @@
-//! copy-data on its way: copied piece by piece, so that the session hears a signal between two of them.
+//! copy-data: piece by piece, until the source ends, the length is reached, or a piece fails.
+
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use super::handles::Handles;
+use super::lines::trace;
 use super::status::{Status, cause};
-use crate::fs::CopyEnd;
+use super::{Response, Session};
+use crate::fs::{CopyEnd, File};
+use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
-use crate::protocol::{CopyData, Handle, StatusCode};
+use crate::protocol::{CopyData, Payload, StatusCode};
 
-/// What is still to be copied, and from where to where.
+/// Of a copy-data, what it asks for, and its log line.
+pub(super) fn asked(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<(CopyData, Copy), Status> {
+    let request: CopyData = payload.decode()?;
+    let handles = &session.handles;
+    let (from, to) = (request.read_from_handle, request.write_to_handle);
+    trace(Level::Debug1, || Trace::CopyData {
+        id,
+        from: handles.path(from),
+        from_slot: handles.slot(from),
+        offset: request.read_from_offset,
+        len: request.read_data_length,
+        to: handles.path(to),
+        to_slot: handles.slot(to),
+        to_offset: request.write_to_offset,
+    });
+    let copy = Copy::new(handles, &request)?;
+    Ok((request, copy))
+}
+
+/// Answers a copy-data by what came of it.
+pub(super) fn answer(
+    session: &mut Session,
+    request: &CopyData,
+    copied: u64,
+    result: Result<(), Status>,
+) -> Result<Response, Status> {
+    let (from, to) = (request.read_from_handle, request.write_to_handle);
+    session.handles.count_copied(from, to, copied);
+    result.map(|()| Response::Ok)
+}
+
+/// What is to be copied, and from where to where.
 #[derive(Debug)]
 pub struct Copy {
-    from: Handle,
+    from: Arc<File>,
     offset: u64,
-    to: Handle,
+    to: Arc<File>,
     to_offset: u64,
     /// Bytes; none: to the end of the source.
     rest: Option<u64>,
 }
 
 impl Copy {
-    /// Looks whether the copy is possible at all.
+    /// What a request asks for.
     ///
     /// # Errors
-    /// FAILURE for handles that are no files, and for one file on both sides; as `EBADF` where the target was not opened for writing.
-    pub fn begin(handles: &Handles, request: &CopyData) -> Result<Self, Status> {
-        let (from, to) = (request.read_from_handle, request.write_to_handle);
-        let source = handles.shared_file(from).ok_or_else(Status::bad_handle)?;
-        let target = handles.shared_file(to).ok_or_else(Status::bad_handle)?;
-        if source.is_same(target)? {
-            return Err(Status::because(
-                StatusCode::Failure,
-                "both handles are of the same file",
-            ));
-        }
-        if !target.is_writable() {
-            return Err(Errno::EBADF.into());
-        }
+    /// FAILURE for handles that are no files.
+    pub fn new(handles: &Handles, request: &CopyData) -> Result<Self, Status> {
+        let file = |handle| {
+            let file = handles.shared_file(handle).cloned();
+            file.ok_or_else(Status::bad_handle)
+        };
         Ok(Self {
-            from,
+            from: file(request.read_from_handle)?,
             offset: request.read_from_offset,
-            to,
+            to: file(request.write_to_handle)?,
             to_offset: request.write_to_offset,
             rest: Some(request.read_data_length).filter(|len| *len > 0),
         })
     }
 
-    /// Copies the next piece; says how the whole ended, once it did.
-    pub fn step(&mut self, handles: &mut Handles) -> Option<Result<(), Status>> {
+    /// Copies. How many bytes, and how it ended.
+    ///
+    /// # Errors
+    /// FAILURE for one file on both sides; as `EBADF` where the target was not opened for writing. What was copied before a failure stays.
+    pub fn run(mut self) -> (u64, Result<(), Status>) {
+        let mut copied = 0;
+        let result = self.check().and_then(|()| {
+            loop {
+                match self.step()? {
+                    0 => return Ok(()),
+                    count => copied += count,
+                }
+            }
+        });
+        (copied, result)
+    }
+
+    fn check(&self) -> Result<(), Status> {
+        if self.from.is_same(&self.to)? {
+            return Err(Status::because(
+                StatusCode::Failure,
+                "both handles are of the same file",
+            ));
+        }
+        if !self.to.is_writable() {
+            return Err(Errno::EBADF.into());
+        }
+        Ok(())
+    }
+
+    /// Copies the next piece: how many bytes; 0 where all is done.
+    fn step(&mut self) -> Result<u64, Status> {
         if self.rest == Some(0) {
-            return Some(Ok(()));
+            return Ok(0);
         }
         let len = self.rest.unwrap_or(u64::MAX);
-        // No other request runs between two pieces: the handles are still there.
-        let (Some(from), Some(to)) = (handles.shared_file(self.from), handles.shared_file(self.to))
-        else {
-            return Some(Err(Status::bad_handle()));
-        };
-        if let Err(error) = to.changeable() {
-            return Some(Err(error.into()));
-        }
-        match from.copy_piece(self.offset, to, self.to_offset, len) {
+        self.to.changeable()?;
+        match self
+            .from
+            .copy_piece(self.offset, &self.to, self.to_offset, len)
+        {
             Ok(CopyEnd::Copied(count)) => {
                 self.offset += count;
                 // An appending target takes no notice of its offset, which may be anything.
                 self.to_offset = self.to_offset.saturating_add(count);
                 self.rest = self.rest.map(|rest| rest - count);
-                handles.count_copied(self.from, self.to, count);
-                None
+                Ok(count)
             }
-            Ok(CopyEnd::Eof) if self.rest.is_none() => Some(Ok(())),
-            Ok(CopyEnd::Eof) => Some(Err(Status::new(StatusCode::Eof))),
+            Ok(CopyEnd::Eof) if self.rest.is_none() => Ok(0),
+            Ok(CopyEnd::Eof) => Err(Status::new(StatusCode::Eof)),
             Err(error) => {
                 log::emit(Level::Error, || Event::CopyFailed {
                     what: error.what,
                     cause: Some(cause(error.errno)),
                 });
-                Some(Err(error.errno.into()))
+                Err(error.errno.into())
             }
         }
     }

@@ -2,23 +2,24 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, Statvfs as FsFigures};
 
 use super::attrs::{Change, set};
-use super::copy::Copy;
+use super::copy;
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session};
-use crate::fs::Follow;
+use crate::fs::{File, Follow};
 use crate::identity::{self, NoSuchUser};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
 use crate::protocol::{
-    CopyData, Handle, IdLists, Limits, MAX_DATA, MAX_PACKET, Payload, SetAttrs, StatusCode,
-    Statvfs, TwoPaths, UserGroupNames, WirePath,
+    Handle, IdLists, Limits, MAX_DATA, MAX_PACKET, Payload, SetAttrs, StatusCode, Statvfs,
+    TwoPaths, UserGroupNames, WirePath,
 };
 
 /// An extension.
@@ -194,7 +195,7 @@ fn hardlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
 /// | handle | string |         |
 ///
 /// Source: PROTOCOL §4.6; fsync(2).
-const FSYNC: Extension = Extension {
+pub(super) const FSYNC: Extension = Extension {
     // It changes nothing, but OpenSSH refuses it in read-only mode.
     operation: Operation {
         name: "fsync",
@@ -206,6 +207,15 @@ const FSYNC: Extension = Extension {
 };
 
 fn fsync(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    asked_fsync(session, id, payload)?.sync()?;
+    Ok(Response::Ok)
+}
+
+pub(super) fn asked_fsync(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Arc<File>, Status> {
     let handle: Handle = payload.decode()?;
     trace(Level::Debug3, || Trace::Fsync {
         id,
@@ -219,13 +229,8 @@ fn fsync(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respons
             .path(handle)
             .unwrap_or_else(|| b"(null)".to_vec()),
     });
-    session
-        .handles
-        .file(handle)
-        .ok_or_else(Status::bad_handle)?
-        .file
-        .sync()?;
-    Ok(Response::Ok)
+    let file = session.handles.shared_file(handle).cloned();
+    file.ok_or_else(Status::bad_handle)
 }
 
 /// `lsetstat@openssh.com`: SETSTAT that does not follow a symbolic link. A size makes no sense then: BAD_MESSAGE.
@@ -342,7 +347,7 @@ fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<R
 /// The fields are those of [`CopyData`]. Past the end of the source it answers EOF, and what was copied stays.
 ///
 /// Source: PROTOCOL §4.10; draft-ietf-secsh-filexfer-extensions-00 §7.
-const COPY_DATA: Extension = Extension {
+pub(super) const COPY_DATA: Extension = Extension {
     operation: Operation {
         name: "copy-data",
         writes: true,
@@ -353,20 +358,9 @@ const COPY_DATA: Extension = Extension {
 };
 
 fn copy_data(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let request: CopyData = payload.decode()?;
-    let handles = &session.handles;
-    let (from, to) = (request.read_from_handle, request.write_to_handle);
-    trace(Level::Debug1, || Trace::CopyData {
-        id,
-        from: handles.path(from),
-        from_slot: handles.slot(from),
-        offset: request.read_from_offset,
-        len: request.read_data_length,
-        to: handles.path(to),
-        to_slot: handles.slot(to),
-        to_offset: request.write_to_offset,
-    });
-    Ok(Response::Copy(Copy::begin(&session.handles, &request)?))
+    let (request, copy) = copy::asked(session, id, payload)?;
+    let (copied, result) = copy.run();
+    copy::answer(session, &request, copied, result)
 }
 
 /// `home-directory`: the home directory of a user; of the session's own where the name is empty.

@@ -38,7 +38,6 @@ use crate::protocol::{
 };
 
 use conduit::Conduit;
-use copy::Copy;
 use cost::Cost;
 use dispatch::REQUESTS;
 use extended::EXTENSIONS;
@@ -92,21 +91,12 @@ pub enum Response {
     Names(UserGroupNames),
     /// It stands in the outbox already.
     Sent,
-    /// It comes when the copy has ended.
-    Copy(Copy),
 }
 
 impl Response {
     fn name(path: impl Into<OsString>) -> Self {
         Self::Name(path.into().into_vec())
     }
-}
-
-/// A request that is still at work.
-#[derive(Debug)]
-struct Pending {
-    id: u32,
-    copy: Copy,
 }
 
 /// The client did not begin with INIT.
@@ -172,10 +162,10 @@ impl Session {
         }
     }
 
-    /// Carries out the request in `packet` and puts the response into the outbox, unless the request is still at work.
-    fn serve(&mut self, packet: Packet<'_>) -> Result<Option<Pending>, BeforeInit> {
+    /// Carries out the request in `packet` and puts the response into the outbox.
+    fn serve(&mut self, packet: Packet<'_>) -> Result<(), BeforeInit> {
         if packet.kind == Some(kind::INIT) {
-            return self.init(packet.body).map(|()| None);
+            return self.init(packet.body);
         }
         if !self.is_initialised() {
             let request = match packet.kind {
@@ -191,7 +181,8 @@ impl Session {
             // There is no id to answer to.
             (_, Err(Malformed)) | (None, _) => (0, Err(Malformed.into())),
         };
-        Ok(self.respond(id, result))
+        self.respond(id, result);
+        Ok(())
     }
 
     fn init(&mut self, body: &[u8]) -> Result<(), BeforeInit> {
@@ -252,7 +243,7 @@ impl Session {
         (extension.run)(self, id, payload)
     }
 
-    fn respond(&mut self, id: u32, result: Result<Response, Status>) -> Option<Pending> {
+    fn respond(&mut self, id: u32, result: Result<Response, Status>) {
         match result {
             Ok(Response::Ok) => self.respond_status(id, &Status::new(StatusCode::Ok)),
             Ok(Response::Handle { slot, handle }) => {
@@ -274,10 +265,8 @@ impl Session {
             Ok(Response::Limits(limits)) => self.outbox.extended_reply(id, &limits),
             Ok(Response::Names(names)) => self.outbox.extended_reply(id, &names),
             Ok(Response::Sent) => {}
-            Ok(Response::Copy(copy)) => return Some(Pending { id, copy }),
             Err(status) => self.respond_status(id, &status),
         }
-        None
     }
 
     fn respond_status(&mut self, id: u32, status: &Status) {

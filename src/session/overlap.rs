@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 
+use super::copy;
 use super::cost::{Cost, SLOW};
 use super::dispatch::{self, REQUESTS};
+use super::extended::{self, COPY_DATA, Extension, FSYNC};
 use super::handles::{Entry, OpenDir, OpenFile};
 use super::pipeline::{Finish, Request, Touch, Work};
 use super::status::Status;
@@ -19,8 +20,8 @@ use super::{Response, Session, attrs};
 use crate::fs::{File, Follow, View};
 use crate::log;
 use crate::protocol::{
-    Handle, MAX_NAMES, Malformed, Open, OpenFlags, Packet, Payload, Read, StatusCode, WirePath,
-    Write, kind, request_id,
+    CopyData, Handle, MAX_NAMES, Malformed, Open, OpenFlags, Packet, Payload, Read, StatusCode,
+    WirePath, Write, kind, request_id,
 };
 
 impl Session {
@@ -87,8 +88,31 @@ impl Session {
                     written: None,
                 }),
             },
+            kind::EXTENDED => self.touched_long(payload),
             _ => None,
         }
+    }
+
+    /// An extension that may take long wherever the files lie.
+    fn touched_long(&self, payload: Payload<'_>) -> Option<Touch> {
+        let (extension, payload) = long(payload)?;
+        if extension.wire == FSYNC.wire {
+            // What was written before is on the disk then; what is written later does not matter, but may not come first either.
+            let (slot, open) = self.open_file(payload.decode().ok()?)?;
+            return Some(Touch::Read {
+                slot,
+                file: open.file.id(),
+            });
+        }
+        let copy: CopyData = payload.decode().ok()?;
+        let (from_slot, from) = self.open_file(copy.read_from_handle)?;
+        let (to_slot, to) = self.open_file(copy.write_to_handle)?;
+        Some(Touch::Copy {
+            from_slot,
+            from: from.file.id(),
+            to_slot,
+            to: to.file.id(),
+        })
     }
 
     /// An OPEN that creates what is not there, in the way of an upload.
@@ -104,6 +128,10 @@ impl Session {
 
     /// Whether the request in `packet` may wait for storage, as far as is known.
     pub(super) fn may_wait(&mut self, packet: &Packet<'_>) -> bool {
+        if packet.kind == Some(kind::EXTENDED) {
+            let payload = request_id(packet.body).map(|(_, payload)| payload);
+            return payload.ok().and_then(long).is_some();
+        }
         // The usual answer first, since every request of a session asks.
         if self.alert == 0 {
             return false;
@@ -196,10 +224,12 @@ impl Session {
                 work: done(Err(Malformed.into())),
             };
         };
-        let permitted = match REQUESTS.iter().find(|request| request.kind == kind) {
-            Some(request) => self.policy.permit(request.operation),
-            None => Ok(()),
+        let request = REQUESTS.iter().find(|request| request.kind == kind);
+        let operation = match request {
+            Some(request) => Some(request.operation),
+            None => long(payload).map(|(extension, _)| extension.operation),
         };
+        let permitted = operation.map_or(Ok(()), |operation| self.policy.permit(operation));
         let work = permitted
             .map_err(Status::from)
             .and_then(|()| self.work(kind, id, payload));
@@ -240,6 +270,7 @@ impl Session {
             }
             kind::READDIR => self.readdir(id, payload),
             kind::CLOSE => weightless(self.close(id, payload)?),
+            kind::EXTENDED => weightless(self.extended(id, payload)?),
             _ => Err(Status::new(StatusCode::OpUnsupported)),
         }
     }
@@ -278,11 +309,8 @@ impl Session {
     fn open(&self, asked: Asked) -> Work {
         let view = Arc::clone(&self.view);
         Box::new(move || {
-            let creates = asked.how.flags.contains(OFlag::O_CREAT);
-            let mut how = asked.how;
             // Beside others only what is new is created: it is nothing that others under way could have open.
-            how.flags.set(OFlag::O_EXCL, creates);
-            let file = view.open(asked.path.as_path(), how);
+            let file = view.open(asked.path.as_path(), asked.how.only_new());
             if let Ok(file) = &file {
                 // Requests on it ask for this, in the session's own thread.
                 let _ = file.id();
@@ -290,7 +318,9 @@ impl Session {
             finish(move |session| {
                 let file = match file {
                     // It is there already, or something else is the matter: now it is this request's turn.
-                    Err(_) if creates => session.view.open(asked.path.as_path(), asked.how),
+                    Err(_) if asked.how.creates() => {
+                        session.view.open(asked.path.as_path(), asked.how)
+                    }
                     file => file,
                 };
                 Ok(asked.opened(session, file?))
@@ -342,6 +372,26 @@ impl Session {
         Ok((work, MAX_NAMES))
     }
 
+    fn extended(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
+        let (extension, payload) = long(payload).ok_or(Malformed)?;
+        if extension.wire == FSYNC.wire {
+            let file = extended::asked_fsync(self, id, payload)?;
+            return Ok(Box::new(move || {
+                let synced = file.sync();
+                drop(file);
+                finish(move |_| {
+                    synced?;
+                    Ok(Response::Ok)
+                })
+            }));
+        }
+        let (request, copy) = copy::asked(self, id, payload)?;
+        Ok(Box::new(move || {
+            let (copied, result) = copy.run();
+            finish(move |session| copy::answer(session, &request, copied, result))
+        }))
+    }
+
     fn close(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
         let entry = transfer::asked_close(self, id, payload)?;
         Ok(Box::new(move || {
@@ -361,6 +411,16 @@ impl Session {
             })
         }))
     }
+}
+
+/// One of the extensions that may take long, and its own fields.
+fn long(payload: Payload<'_>) -> Option<(Extension, Payload<'_>)> {
+    let (name, payload) = payload.string().ok()?;
+    let long = [FSYNC, COPY_DATA];
+    let extension = long
+        .into_iter()
+        .find(|extension| extension.wire.as_bytes() == name)?;
+    Some((extension, payload))
 }
 
 /// What a request teaches, by the time that it takes.

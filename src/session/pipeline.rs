@@ -60,6 +60,17 @@ pub enum Touch {
         /// Octal.
         mode: u32,
     },
+    /// Two files, one of them read and all of the other written.
+    Copy {
+        /// The slot of the handle to read from.
+        from_slot: u32,
+        /// The file to read.
+        from: FileId,
+        /// The slot of the handle to write to.
+        to_slot: u32,
+        /// The file to write.
+        to: FileId,
+    },
     /// A handle that ends.
     Close {
         /// Its slot.
@@ -73,12 +84,40 @@ impl Touch {
     /// Whether it could be seen which of the two was carried out first.
     #[must_use]
     pub fn conflicts(&self, other: &Self) -> bool {
-        self.precludes(other) || other.precludes(self)
+        match (self.halves(), other.halves()) {
+            (Some(halves), _) => halves.iter().any(|half| half.conflicts(other)),
+            (None, Some(halves)) => halves.iter().any(|half| self.conflicts(half)),
+            (None, None) => self.precludes(other) || other.precludes(self),
+        }
+    }
+
+    /// A copy is a READ and a WRITE.
+    fn halves(&self) -> Option<[Self; 2]> {
+        let Self::Copy {
+            from_slot,
+            from,
+            to_slot,
+            to,
+        } = *self
+        else {
+            return None;
+        };
+        Some([
+            Self::Read {
+                slot: from_slot,
+                file: from,
+            },
+            Self::Write {
+                slot: to_slot,
+                file: to,
+                range: 0..u64::MAX,
+            },
+        ])
     }
 
     fn slot(&self) -> Option<u32> {
         match self {
-            Self::Alone | Self::Look | Self::Create { .. } => None,
+            Self::Alone | Self::Look | Self::Create { .. } | Self::Copy { .. } => None,
             Self::Read { slot, .. }
             | Self::Write { slot, .. }
             | Self::List { slot }

@@ -25,7 +25,7 @@ use super::inbox::Inbox;
 use super::pace::Pace;
 use super::pipeline::{Pipeline, Touch};
 use super::signals::Signals;
-use super::{Pending, Session, cause};
+use super::{Session, cause};
 use crate::log::{self, Event, Level};
 use crate::protocol::next_packet;
 
@@ -192,7 +192,7 @@ impl Connection {
             }
             let mut now = Instant::now();
             if touch == Touch::Alone {
-                let pending = self.session.serve(packet)?;
+                self.session.serve(packet)?;
                 now = Instant::now();
                 if now.duration_since(begun) >= SLOW && !self.preemption.happened() {
                     let lesson = self.session.lesson(&packet);
@@ -201,12 +201,6 @@ impl Connection {
                 self.inbox.served(length);
                 if let Some(end) = self.pass_on().await? {
                     return Ok(Some(end));
-                }
-                if let Some(pending) = pending {
-                    if let Some(signal) = self.finish(pending).await {
-                        return Ok(Some(End::Signal(signal)));
-                    }
-                    now = Instant::now();
                 }
             } else {
                 let request = self.session.begin(&packet);
@@ -264,23 +258,6 @@ impl Connection {
             }
         }
         self.flush().await
-    }
-
-    /// Takes a long request to its end, unless a signal comes.
-    async fn finish(&mut self, pending: Pending) -> Option<Signal> {
-        let Pending { id, mut copy } = pending;
-        loop {
-            if let Some(result) = copy.step(&mut self.session.handles) {
-                self.session
-                    .respond(id, result.map(|()| super::Response::Ok));
-                return None;
-            }
-            tokio::select! {
-                biased;
-                signal = self.signals.next() => return Some(signal),
-                () = tokio::task::yield_now() => {}
-            }
-        }
     }
 
     /// Sends all responses.
