@@ -19,6 +19,7 @@ pub(crate) struct Size {
     pub(crate) stats: u32,
     pub(crate) files: u32,
     pub(crate) entries: u32,
+    /// How often a server is started, for one figure.
     pub(crate) starts: u32,
 }
 
@@ -28,14 +29,14 @@ impl Size {
         stats: 200_000,
         files: 10_000,
         entries: 100_000,
-        starts: 500,
+        starts: 100,
     };
     pub(crate) const QUICK: Size = Size {
         bytes: 1 << 26,
         stats: 20_000,
         files: 1_000,
         entries: 10_000,
-        starts: 50,
+        starts: 10,
     };
 }
 

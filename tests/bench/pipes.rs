@@ -1,4 +1,4 @@
-//! Ours beside OpenSSH's server, in turn, over pipes: wall time, CPU time and memory. `cargo bench -- --help` says how.
+//! Ours beside other servers, in turn, over pipes: wall time, CPU time and memory. `cargo bench -- --help` says how.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,109 +9,131 @@
 mod client;
 mod fixture;
 mod listing;
+mod options;
 mod report;
+mod turns;
 mod work;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use client::{Client, Field, NAME, REALPATH, Transport};
 use fixture::{Fixture, Size};
+use options::{Options, Server};
 use report::{Report, Run, median};
+use turns::{Workload, compare, turns};
 use work::Work;
 
 const USAGE: &str = r#"usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--dir DIR] [--json FILE]
-                      [--ours SERVER] [--theirs SERVER] [WORKLOAD...]
+                      [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
-Runs each WORKLOAD (all, if none is named) on ours and on OpenSSH's server in turn, N pairs of runs (5),
-after a pass that compares every byte and is not measured. One JSON line a run goes to FILE, or to stdout,
-and a Markdown table of the medians to stdout at the end.
-
-  --quick         a tenth of the work, to see that it works
-  --socketpair    one socket as stdin and stdout, as with sftp -D, in place of two pipes
-  --dir DIR       where the files are made and removed ($TMPDIR)
-  --ours, --theirs  other servers, each with its flags in one word; they start in the directory of the files: the price of a jail
-                  is told by --ours "target/release/sftp-server --root ." --theirs target/release/sftp-server
+Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte
+and is not measured. Ends with a Markdown table of the medians.
 "#;
 
-struct Options {
-    quick: bool,
-    pairs: usize,
-    transport: Transport,
-    folder: PathBuf,
-    json: Option<PathBuf>,
-    servers: [(&'static str, Vec<String>); 2],
-    names: Vec<String>,
-}
+const WORKLOADS: &[Workload] = &[
+    (
+        "get-32k-64",
+        "get, 32 KiB × 64 outstanding",
+        Work::Get {
+            length: 32_768,
+            window: 64,
+        },
+    ),
+    (
+        "get-255k-64",
+        "get, 255 KiB × 64",
+        Work::Get {
+            length: 261_120,
+            window: 64,
+        },
+    ),
+    (
+        "get-32k-1",
+        "get, 32 KiB × 1",
+        Work::Get {
+            length: 32_768,
+            window: 1,
+        },
+    ),
+    (
+        "put-32k-64",
+        "put, 32 KiB × 64",
+        Work::Put {
+            length: 32_768,
+            window: 64,
+        },
+    ),
+    (
+        "put-255k-64",
+        "put, 255 KiB × 64",
+        Work::Put {
+            length: 261_120,
+            window: 64,
+        },
+    ),
+    (
+        "put-32k-1",
+        "put, 32 KiB × 1",
+        Work::Put {
+            length: 32_768,
+            window: 1,
+        },
+    ),
+    (
+        "get-files-16",
+        "get small files, 16 at a time",
+        Work::GetFiles { window: 16 },
+    ),
+    (
+        "get-files-1",
+        "get small files, one at a time",
+        Work::GetFiles { window: 1 },
+    ),
+    (
+        "put-files-16",
+        "put small files, 16 at a time",
+        Work::PutFiles { window: 16 },
+    ),
+    (
+        "put-files-1",
+        "put small files, one at a time",
+        Work::PutFiles { window: 1 },
+    ),
+    (
+        "stat-64",
+        "STAT × 64",
+        Work::Stat {
+            deep: false,
+            window: 64,
+        },
+    ),
+    (
+        "stat-deep-64",
+        "STAT × 64, ten directories down",
+        Work::Stat {
+            deep: true,
+            window: 64,
+        },
+    ),
+    (
+        "stat-1",
+        "STAT × 1",
+        Work::Stat {
+            deep: false,
+            window: 1,
+        },
+    ),
+    ("list", "list a large directory", Work::List),
+    ("walk", "walk a tree of directories", Work::Walk),
+];
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(words) => {
-            eprintln!("{words}");
-            return ExitCode::from(if words == USAGE { 0 } else { 1 });
-        }
-    };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pipes: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        quick: false,
-        pairs: 5,
-        transport: Transport::Pipes,
-        folder: std::env::temp_dir(),
-        json: None,
-        servers: [
-            ("ours", words_of(env!("CARGO_BIN_EXE_sftp-server"))),
-            ("openssh", words_of("/usr/lib/openssh/sftp-server")),
-        ],
-        names: Vec::new(),
-    };
-    let known: Vec<&str> = work::ALL
-        .iter()
-        .map(|(name, ..)| *name)
-        .chain(["start", "memory"])
-        .collect();
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} wants a value"));
-        match word.as_str() {
-            // cargo says so to every benchmark.
-            "--bench" => {}
-            "--help" | "-h" => return Err(USAGE.to_owned()),
-            "--quick" => options.quick = true,
-            "--socketpair" => options.transport = Transport::Socketpair,
-            "--pairs" => options.pairs = value()?.parse().map_err(|_| "--pairs wants a number")?,
-            "--dir" => options.folder = value()?.into(),
-            "--json" => options.json = Some(value()?.into()),
-            "--ours" => options.servers[0].1 = words_of(&value()?),
-            "--theirs" => options.servers[1].1 = words_of(&value()?),
-            name if known.contains(&name) => options.names.push(word),
-            _ => {
-                return Err(format!(
-                    "no workload \"{word}\"; there are: {}",
-                    known.join(" ")
-                ));
-            }
-        }
-    }
-    if options.pairs == 0 {
-        return Err("--pairs wants at least 1".to_owned());
-    }
-    Ok(options)
-}
-
-fn words_of(server: &str) -> Vec<String> {
-    server.split_whitespace().map(str::to_owned).collect()
+    let mut names: Vec<&str> = WORKLOADS.iter().map(|(name, ..)| *name).collect();
+    names.extend(["start", "memory"]);
+    turns::main(USAGE, &names, run)
 }
 
 fn run(options: &Options) -> io::Result<()> {
@@ -121,19 +143,13 @@ fn run(options: &Options) -> io::Result<()> {
         Size::FULL
     };
     let fixture = Fixture::new(&options.folder, size)?;
-    let mut report = Report::new(options.json.as_deref())?;
-    let wanted = |name: &str| options.names.is_empty() || options.names.iter().any(|n| n == name);
-    for (name, title, work) in work::ALL {
-        if wanted(name) {
-            eprintln!("{name} …");
-            compare(options, &fixture, &mut report, (name, title), *work)?;
-        }
-    }
-    if wanted("start") {
+    let mut report = Report::new(options)?;
+    compare(options, &fixture, fixture.top(), &mut report, WORKLOADS)?;
+    if options.wants("start") {
         eprintln!("start …");
         start(options, &fixture, &mut report)?;
     }
-    if wanted("memory") {
+    if options.wants("memory") {
         eprintln!("memory …");
         memory(options, &fixture, &mut report)?;
     }
@@ -141,68 +157,36 @@ fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-fn compare(
-    options: &Options,
-    fixture: &Fixture,
-    report: &mut Report,
-    name: (&'static str, &'static str),
-    work: Work,
-) -> io::Result<()> {
-    let once = |server: &[String], verify| {
-        work.prepare(fixture)?;
-        let mut client = Client::start(server, fixture.top(), options.transport)?;
-        let clock = Instant::now();
-        work.run(&mut client, fixture, verify)?;
-        let seconds = clock.elapsed().as_secs_f64();
-        Ok::<_, io::Error>(Run {
-            seconds,
-            cpu: client.finish()?,
-        })
-    };
-    for (_, program) in &options.servers {
-        once(program, true)?;
-    }
-    for pair in 0..options.pairs {
-        let mut runs = [Run::default(), Run::default()];
-        // Who goes first changes from pair to pair: the second finds warmer caches.
-        for turn in [pair % 2, 1 - pair % 2] {
-            let (server, program) = &options.servers[turn];
-            runs[turn] = once(program, false)?;
-            report.line(name.0, server, pair, runs[turn]);
-        }
-        report.pair(name, runs);
-    }
-    Ok(())
-}
-
-/// Spawn, INIT, REALPATH, end of input, gone: the servers in turn, and the medians of all starts compared.
+/// Spawn, INIT, REALPATH, end of input, gone: as many pairs as elsewhere, each of the medians of many starts in turn.
 fn start(options: &Options, fixture: &Fixture, report: &mut Report) -> io::Result<()> {
-    let name = ("start", "start: spawn, INIT, REALPATH, end");
-    let mut taken = [const { Vec::new() }; 2];
-    for round in 0..fixture.size.starts as usize {
-        for turn in [round % 2, 1 - round % 2] {
-            let clock = Instant::now();
-            let client = opened(&options.servers[turn].1, fixture, options.transport)?;
-            let cpu = client.finish()?;
-            taken[turn].push(Run {
-                seconds: clock.elapsed().as_secs_f64(),
-                cpu,
-            });
+    for _ in 0..options.pairs {
+        let mut taken = vec![Vec::new(); options.servers.len()];
+        for round in 0..fixture.size.starts as usize {
+            for server in turns(round, taken.len()) {
+                let clock = Instant::now();
+                let client = opened(&options.servers[server], fixture, options.transport)?;
+                let cpu = client.finish()?;
+                taken[server].push(Run {
+                    seconds: clock.elapsed().as_secs_f64(),
+                    cpu,
+                });
+            }
         }
+        let medians = taken.iter().map(|runs| Run {
+            seconds: median(runs.iter().map(|run| run.seconds)),
+            cpu: runs.iter().map(|run| run.cpu).sum::<f64>() / runs.len() as f64,
+        });
+        report.pair(
+            "start",
+            "start: spawn, INIT, REALPATH, end",
+            medians.collect(),
+        );
     }
-    let medians = taken.map(|runs| Run {
-        seconds: median(runs.iter().map(|run| run.seconds)),
-        cpu: runs.iter().map(|run| run.cpu).sum::<f64>() / runs.len() as f64,
-    });
-    for (turn, (server, _)) in options.servers.iter().enumerate() {
-        report.line(name.0, server, 0, medians[turn]);
-    }
-    report.pair(name, medians);
     Ok(())
 }
 
-fn opened(server: &[String], fixture: &Fixture, transport: Transport) -> io::Result<Client> {
-    let mut client = Client::start(server, fixture.top(), transport)?;
+fn opened(server: &Server, fixture: &Fixture, transport: Transport) -> io::Result<Client> {
+    let mut client = Client::start(&server.command, fixture.top(), transport)?;
     client.request(REALPATH, &[Field::Bytes(b".")]);
     client.call(NAME)?;
     Ok(client)
@@ -220,8 +204,8 @@ fn memory(options: &Options, fixture: &Fixture, report: &mut Report) -> io::Resu
             window: 64,
         },
     ];
-    for (server, program) in &options.servers {
-        let mut client = opened(program, fixture, options.transport)?;
+    for server in &options.servers {
+        let mut client = opened(server, fixture, options.transport)?;
         let pid = client.pid();
         let [resident, proportional] =
             [("status", "VmRSS:"), ("smaps_rollup", "Pss:")].map(|(file, key)| kib(pid, file, key));
@@ -231,7 +215,7 @@ fn memory(options: &Options, fixture: &Fixture, report: &mut Report) -> io::Resu
         }
         let peak = kib(pid, "status", "VmHWM:");
         client.finish()?;
-        report.memory(server, [resident?, proportional?, peak?]);
+        report.memory(&server.name, [resident?, proportional?, peak?]);
     }
     Ok(())
 }

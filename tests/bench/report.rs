@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+
+use crate::options::Options;
 
 /// Wall time and CPU time of one run, in seconds.
 #[derive(Clone, Copy, Default)]
@@ -13,84 +14,118 @@ pub(crate) struct Run {
 
 pub(crate) struct Report {
     json: Box<dyn Write>,
+    /// The names of the servers: ours, the others.
+    servers: Vec<String>,
     rows: Vec<Row>,
     memory: Vec<[u64; 3]>,
 }
 
-/// A workload, and its pairs of runs: ours, theirs.
+/// A workload, and its rounds: in each, a run of every server.
 struct Row {
     title: &'static str,
-    pairs: Vec<[Run; 2]>,
+    rounds: Vec<Vec<Run>>,
 }
 
 impl Report {
-    pub(crate) fn new(json: Option<&Path>) -> io::Result<Report> {
-        let json: Box<dyn Write> = match json {
+    pub(crate) fn new(options: &Options) -> io::Result<Report> {
+        let json: Box<dyn Write> = match &options.json {
             Some(path) => Box::new(File::create(path)?),
             None => Box::new(io::stdout()),
         };
         Ok(Report {
             json,
+            servers: options.servers.iter().map(|s| s.name.clone()).collect(),
             rows: Vec::new(),
             memory: Vec::new(),
         })
     }
 
-    pub(crate) fn line(&mut self, workload: &str, server: &str, pair: usize, run: Run) {
-        let Run { seconds, cpu } = run;
-        self.json(&format!(
-            r#"{{"workload":"{workload}","server":"{server}","pair":{pair},"seconds":{seconds:.6},"cpu":{cpu:.6}}}"#
-        ));
-    }
-
-    pub(crate) fn pair(&mut self, (_, title): (&str, &'static str), runs: [Run; 2]) {
-        match self.rows.iter_mut().find(|row| row.title == title) {
-            Some(row) => row.pairs.push(runs),
-            None => self.rows.push(Row {
+    /// One run of every server.
+    pub(crate) fn pair(&mut self, workload: &str, title: &'static str, runs: Vec<Run>) {
+        if self.rows.last().is_none_or(|row| row.title != title) {
+            self.rows.push(Row {
                 title,
-                pairs: vec![runs],
-            }),
+                rounds: Vec::new(),
+            });
+        }
+        let pair = self.rows.last().map_or(0, |row| row.rounds.len());
+        for (server, Run { seconds, cpu }) in self.servers.iter().zip(&runs) {
+            let line = format!(
+                r#"{{"workload":"{workload}","server":{server:?},"pair":{pair},"seconds":{seconds:.6},"cpu":{cpu:.6}}}"#
+            );
+            writeln!(self.json, "{line}").expect("the JSON lines can be written");
+        }
+        if let Some(row) = self.rows.last_mut() {
+            row.rounds.push(runs);
         }
     }
 
     /// Resident and proportional when idle, resident at most; in KiB.
-    pub(crate) fn memory(&mut self, server: &str, [resident, proportional, peak]: [u64; 3]) {
-        self.json(&format!(
-            r#"{{"workload":"memory","server":"{server}","rss_kib":{resident},"pss_kib":{proportional},"peak_kib":{peak}}}"#
-        ));
-        self.memory.push([resident, proportional, peak]);
+    pub(crate) fn memory(&mut self, server: &str, figures: [u64; 3]) {
+        let [resident, proportional, peak] = figures;
+        writeln!(
+            self.json,
+            r#"{{"workload":"memory","server":{server:?},"rss_kib":{resident},"pss_kib":{proportional},"peak_kib":{peak}}}"#
+        )
+        .expect("the JSON lines can be written");
+        self.memory.push(figures);
     }
 
-    fn json(&mut self, line: &str) {
-        writeln!(self.json, "{line}").expect("the JSON lines can be written");
-    }
-
-    /// Speed is OpenSSH's time over ours, so more is better; CPU is ours over OpenSSH's, so less is. Medians of the pairs'
-    /// ratios; the times themselves are in the JSON lines, and mean little on another machine.
+    /// Speed is their time over ours, so more is better; CPU is ours over theirs, so less is. Medians of the pairs' ratios;
+    /// the times themselves are in the JSON lines, and mean little on another machine.
     pub(crate) fn print(&self) {
         if !self.rows.is_empty() {
-            println!("\n| workload | speed | CPU |\n|---|---|---|");
+            print!("\n| workload |");
+            for (other, name) in self.servers.iter().enumerate().skip(1) {
+                // The first one's columns are those of README.
+                let of = if other == 1 {
+                    String::new()
+                } else {
+                    format!("{name}: ")
+                };
+                print!(" {of}speed | CPU |");
+            }
+            println!("\n|---|{}", "---|---|".repeat(self.servers.len() - 1));
         }
-        for Row { title, pairs } in &self.rows {
-            let speed = median(
-                pairs
-                    .iter()
-                    .map(|[ours, theirs]| theirs.seconds / ours.seconds),
-            );
-            let cpu = median(pairs.iter().map(|[ours, theirs]| ours.cpu / theirs.cpu));
-            println!("| {title} | {speed:.2}× | {cpu:.2} |");
+        for row in &self.rows {
+            print!("| {} |", row.title);
+            for other in 1..self.servers.len() {
+                print!(" {:.2}× | {:.2} |", row.speed(other), row.cpu(other));
+            }
+            println!();
         }
-        if let [ours, theirs] = self.memory[..] {
-            println!("\n| memory of a session | ours | OpenSSH |\n|---|---|---|");
+        if !self.memory.is_empty() {
+            println!("\n| memory of a session | {} |", self.servers.join(" | "));
+            println!("|---|{}", "---|".repeat(self.servers.len()));
             let titles = [
                 "idle, resident",
                 "idle, its share (PSS)",
                 "at most, while busy",
             ];
-            for (title, (ours, theirs)) in titles.iter().zip(ours.iter().zip(theirs)) {
-                println!("| {title} | {ours} KiB | {theirs} KiB |");
+            for (which, title) in titles.iter().enumerate() {
+                print!("| {title} |");
+                self.memory
+                    .iter()
+                    .for_each(|figures| print!(" {} KiB |", figures[which]));
+                println!();
             }
         }
+    }
+}
+
+impl Row {
+    /// The time of the server `other` over ours.
+    fn speed(&self, other: usize) -> f64 {
+        self.ratio(|runs| runs[other].seconds / runs[0].seconds)
+    }
+
+    /// Our CPU seconds over those of the server `other`.
+    fn cpu(&self, other: usize) -> f64 {
+        self.ratio(|runs| runs[0].cpu / runs[other].cpu)
+    }
+
+    fn ratio(&self, of: impl Fn(&Vec<Run>) -> f64) -> f64 {
+        median(self.rounds.iter().map(of))
     }
 }
 
