@@ -16,6 +16,8 @@ pub(crate) struct Fixture {
 /// How much a workload does: all of it, or enough to see that the benchmark works.
 pub(crate) struct Size {
     pub(crate) bytes: u64,
+    /// READs at offsets here and there.
+    pub(crate) reads: u32,
     pub(crate) stats: u32,
     pub(crate) files: u32,
     pub(crate) entries: u32,
@@ -26,6 +28,7 @@ pub(crate) struct Size {
 impl Size {
     pub(crate) const FULL: Size = Size {
         bytes: 1 << 30,
+        reads: 200_000,
         stats: 200_000,
         files: 10_000,
         entries: 100_000,
@@ -33,10 +36,28 @@ impl Size {
     };
     pub(crate) const QUICK: Size = Size {
         bytes: 1 << 26,
+        reads: 20_000,
         stats: 20_000,
         files: 1_000,
         entries: 10_000,
         starts: 10,
+    };
+    /// Where every operation takes milliseconds.
+    pub(crate) const SLOW: Size = Size {
+        bytes: 1 << 26,
+        reads: 1_000,
+        stats: 1_000,
+        files: 300,
+        entries: 300,
+        starts: 0,
+    };
+    pub(crate) const SLOW_QUICK: Size = Size {
+        bytes: 1 << 24,
+        reads: 100,
+        stats: 100,
+        files: 30,
+        entries: 30,
+        starts: 0,
     };
 }
 
@@ -141,14 +162,13 @@ impl Fixture {
         Ok(format!("{folder}/file"))
     }
 
-    /// An empty place for uploads; what the run before left there is removed, outside of the measured time.
-    pub(crate) fn uploads(&self) -> io::Result<&'static str> {
+    /// As many empty places for uploads, which `upload_folder` names; what the run before left there is removed, outside of the measured time.
+    pub(crate) fn uploads(&self, folders: u32) -> io::Result<()> {
         let path = self.top.join("uploads");
         if path.exists() {
             fs::remove_dir_all(&path)?;
         }
-        fs::create_dir(path)?;
-        Ok("uploads")
+        (0..folders).try_for_each(|n| fs::create_dir_all(self.top.join(upload_folder(n, folders))))
     }
 
     fn once(&self, which: usize, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
@@ -170,4 +190,13 @@ impl Drop for Fixture {
 
 pub(crate) fn small_name(folder: &str, n: u32) -> String {
     format!("{folder}/file-{n:05}")
+}
+
+/// Where the `n`th file goes if there are `folders` of them.
+pub(crate) fn upload_folder(n: u32, folders: u32) -> String {
+    if folders == 1 {
+        "uploads".to_owned()
+    } else {
+        format!("uploads/{:02}", n % folders)
+    }
 }

@@ -5,6 +5,7 @@
     clippy::panic,
     reason = "a benchmark that cannot run fails by panicking"
 )]
+#![allow(dead_code, reason = "the other benchmark uses the rest")]
 
 mod client;
 mod fixture;
@@ -95,12 +96,18 @@ const WORKLOADS: &[Workload] = &[
     (
         "put-files-16",
         "put small files, 16 at a time",
-        Work::PutFiles { window: 16 },
+        Work::PutFiles {
+            window: 16,
+            folders: 1,
+        },
     ),
     (
         "put-files-1",
         "put small files, one at a time",
-        Work::PutFiles { window: 1 },
+        Work::PutFiles {
+            window: 1,
+            folders: 1,
+        },
     ),
     (
         "stat-64",
@@ -126,7 +133,7 @@ const WORKLOADS: &[Workload] = &[
             window: 1,
         },
     ),
-    ("list", "list a large directory", Work::List),
+    ("list", "list a large directory", Work::List { times: 1 }),
     ("walk", "walk a tree of directories", Work::Walk),
 ];
 

@@ -6,18 +6,42 @@ use std::io;
 use crate::client::{
     ATTRS, CLOSE, Client, DATA, Field, HANDLE, OPEN, READ, Reply, STAT, STATUS, u32_at,
 };
-use crate::fixture::{Fixture, SMALL, small_name};
+use crate::fixture::{Fixture, SMALL, small_name, upload_folder};
 use crate::listing::{list, walk};
 
 /// `window` is how many requests are outstanding, for files how many files are under way.
 #[derive(Clone, Copy)]
 pub(crate) enum Work {
-    Get { length: u32, window: usize },
-    GetFiles { window: usize },
-    List,
-    Put { length: u32, window: usize },
-    PutFiles { window: usize },
-    Stat { deep: bool, window: usize },
+    Get {
+        length: u32,
+        window: usize,
+    },
+    GetFiles {
+        window: usize,
+    },
+    List {
+        times: u32,
+    },
+    Put {
+        length: u32,
+        window: usize,
+    },
+    PutFiles {
+        window: usize,
+        folders: u32,
+    },
+    ReadAnywhere {
+        length: u32,
+        window: usize,
+    },
+    Stat {
+        deep: bool,
+        window: usize,
+    },
+    /// One file after the other, where Stat asks about the same one.
+    StatEach {
+        window: usize,
+    },
     Walk,
 }
 
@@ -25,10 +49,11 @@ impl Work {
     /// Makes the files that this needs; not measured.
     pub(crate) fn prepare(self, fixture: &Fixture) -> io::Result<()> {
         match self {
-            Work::Get { .. } => fixture.large().map(drop),
-            Work::GetFiles { .. } => fixture.small().map(drop),
-            Work::List => fixture.listing().map(drop),
-            Work::Put { .. } | Work::PutFiles { .. } => fixture.uploads().map(drop),
+            Work::Get { .. } | Work::ReadAnywhere { .. } => fixture.large().map(drop),
+            Work::GetFiles { .. } | Work::StatEach { .. } => fixture.small().map(drop),
+            Work::List { .. } => fixture.listing().map(drop),
+            Work::Put { .. } => fixture.uploads(1),
+            Work::PutFiles { folders, .. } => fixture.uploads(folders),
             Work::Stat { .. } => fixture.deep().map(drop),
             Work::Walk => fixture.tree().map(drop),
         }
@@ -42,15 +67,21 @@ impl Work {
     ) -> io::Result<()> {
         match self {
             Work::Get { length, window } => get(client, fixture, length, window, verify),
-            Work::GetFiles { window } => files(client, fixture, window, verify, false),
-            Work::List => {
+            Work::GetFiles { window } => files(client, fixture, window, verify, None),
+            Work::List { times } => (0..times).try_for_each(|_| {
                 let found = list(client, fixture.listing()?, verify)?;
                 assert_eq!(found.count, fixture.size.entries + 2, "entries listed");
                 Ok(())
-            }
+            }),
             Work::Put { length, window } => put(client, fixture, length, window, verify),
-            Work::PutFiles { window } => files(client, fixture, window, verify, true),
+            Work::PutFiles { window, folders } => {
+                files(client, fixture, window, verify, Some(folders))
+            }
+            Work::ReadAnywhere { length, window } => {
+                read_anywhere(client, fixture, length, window, verify)
+            }
             Work::Stat { deep, window } => stat(client, fixture, deep, window, verify),
+            Work::StatEach { window } => stat_each(client, fixture, window, verify),
             Work::Walk => walk(client, fixture, verify),
         }
     }
@@ -129,6 +160,38 @@ fn get(
     client.close(&handle)
 }
 
+/// READs of one file at offsets that no read-ahead foresees.
+fn read_anywhere(
+    client: &mut Client,
+    fixture: &Fixture,
+    length: u32,
+    window: usize,
+    verify: bool,
+) -> io::Result<()> {
+    let handle = client.open(OPEN, &open_fields(fixture.large()?.as_bytes(), READING))?;
+    let blocks = fixture.size.bytes / u64::from(length);
+    let offset = |n: u64| {
+        let scattered = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        scattered % blocks * u64::from(length)
+    };
+    let send = |client: &mut Client, n| {
+        let fields = [
+            Field::Bytes(&handle),
+            Field::U64(offset(n)),
+            Field::U32(length),
+        ];
+        Ok(client.request(READ, &fields))
+    };
+    pipeline(
+        client,
+        u64::from(fixture.size.reads),
+        window,
+        send,
+        |client, n, reply| data(client, fixture, reply, offset(n), length as usize, verify),
+    )?;
+    client.close(&handle)
+}
+
 /// Reads a DATA response of exactly `length` bytes.
 fn data(
     client: &mut Client,
@@ -190,23 +253,26 @@ fn put(
 }
 
 /// Small files: OPEN, one READ or WRITE, CLOSE. The three of one file wait for each other, `window` files go on at once.
+/// `upload` is into how many folders they go.
 fn files(
     client: &mut Client,
     fixture: &Fixture,
     window: usize,
     verify: bool,
-    upload: bool,
+    upload: Option<u32>,
 ) -> io::Result<()> {
     let total = fixture.size.files;
-    let folder = if upload { "uploads" } else { fixture.small()? };
-    let flags = if upload { WRITING } else { READING };
+    let name = |n| match upload {
+        Some(folders) => small_name(&upload_folder(n, folders), n),
+        None => small_name("small", n),
+    };
+    let flags = upload.map_or(READING, |_| WRITING);
     let (mut started, mut done) = (0, 0);
     // In the order of the requests, and mostly of the responses: the id, which file, and what was asked about it.
     let mut outstanding = std::collections::VecDeque::new();
     while done < total {
         while started < total && outstanding.len() < window {
-            let name = small_name(folder, started);
-            let id = client.request(OPEN, &open_fields(name.as_bytes(), flags));
+            let id = client.request(OPEN, &open_fields(name(started).as_bytes(), flags));
             outstanding.push_back((id, started, Step::Open));
             started += 1;
         }
@@ -221,7 +287,7 @@ fn files(
                 Step::Open => {
                     assert_eq!(reply.kind, HANDLE, "OPEN refused");
                     let handle = client.body(&reply)?.split_off(4);
-                    let id = if upload {
+                    let id = if upload.is_some() {
                         client.write(&handle, 0, fixture.expected(u64::from(file), SMALL))?
                     } else {
                         let fields = [Field::Bytes(&handle), Field::U64(0), Field::U32(32_768)];
@@ -230,7 +296,7 @@ fn files(
                     outstanding.push_back((id, file, Step::Move(handle)));
                 }
                 Step::Move(handle) => {
-                    if upload {
+                    if upload.is_some() {
                         ok(client, &reply)?;
                     } else {
                         data(client, fixture, &reply, u64::from(file), SMALL, verify)?;
@@ -248,9 +314,9 @@ fn files(
             }
         }
     }
-    if verify && upload {
+    if verify && upload.is_some() {
         for n in 0..total {
-            let stored = std::fs::read(fixture.top().join(small_name(folder, n)))?;
+            let stored = std::fs::read(fixture.top().join(name(n)))?;
             assert!(
                 stored == fixture.expected(u64::from(n), SMALL),
                 "file {n} differs"
@@ -297,6 +363,27 @@ fn stat(
             client.skip(reply.length, |_| {})
         },
     )
+}
+
+fn stat_each(
+    client: &mut Client,
+    fixture: &Fixture,
+    window: usize,
+    verify: bool,
+) -> io::Result<()> {
+    let (folder, files) = (fixture.small()?, u64::from(fixture.size.files));
+    let send = |client: &mut Client, n| {
+        let name = small_name(folder, (n % files) as u32);
+        Ok(client.request(STAT, &[Field::Bytes(name.as_bytes())]))
+    };
+    let total = u64::from(fixture.size.stats);
+    pipeline(client, total, window, send, |client, _, reply| {
+        assert_eq!(reply.kind, ATTRS, "STAT refused");
+        let body = client.body(reply)?;
+        // Flags, then the size.
+        assert!(!verify || u32_at(&body, 8) == SMALL as u32, "a wrong size");
+        Ok(())
+    })
 }
 
 fn ok(client: &mut Client, reply: &Reply) -> io::Result<()> {
