@@ -26,6 +26,16 @@ struct Row {
     rounds: Vec<Vec<Run>>,
 }
 
+/// What the pairs of ours and another server say: the median, the lowest and the highest of their ratios.
+pub(crate) struct Ratio {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// At rest most rows stay within 1.3, and with another build running half of them pass 1.5.
+const WIDE: f64 = 1.5;
+
 impl Report {
     pub(crate) fn new(options: &Options) -> io::Result<Report> {
         let json: Box<dyn Write> = match &options.json {
@@ -90,10 +100,12 @@ impl Report {
         for row in &self.rows {
             print!("| {} |", row.title);
             for other in 1..self.servers.len() {
-                print!(" {:.2}× | {:.2} |", row.speed(other), row.cpu(other));
+                let (speed, cpu) = (row.speed(other), row.cpu(other));
+                print!(" {} | {:.2} |", speed.words(), cpu.median);
             }
             println!();
         }
+        self.print_noise();
         if !self.memory.is_empty() {
             println!("\n| memory of a session | {} |", self.servers.join(" | "));
             println!("|---|{}", "---|".repeat(self.servers.len()));
@@ -111,21 +123,54 @@ impl Report {
             }
         }
     }
+
+    /// Which medians say little, as the machine had other things to do.
+    fn print_noise(&self) {
+        let rows = self.rows.iter();
+        let wide: Vec<String> = rows
+            .flat_map(|row| (1..self.servers.len()).map(move |other| (row, other)))
+            .filter(|(row, other)| row.speed(*other).is_wide())
+            .map(|(row, other)| format!("- {} ({})", row.title, self.servers[other]))
+            .collect();
+        if !wide.is_empty() {
+            println!(
+                "\nToo noisy to judge, as the highest ratio of the pairs is more than {WIDE} times the lowest:\n\n{}",
+                wide.join("\n")
+            );
+        }
+    }
+}
+
+impl Ratio {
+    /// As `4.45× (4.31–4.60)`: the median, the lowest and the highest of the pairs.
+    fn words(&self) -> String {
+        let Ratio { median, low, high } = self;
+        format!("{median:.2}× ({low:.2}–{high:.2})")
+    }
+
+    fn is_wide(&self) -> bool {
+        self.high > WIDE * self.low
+    }
 }
 
 impl Row {
     /// The time of the server `other` over ours.
-    fn speed(&self, other: usize) -> f64 {
+    fn speed(&self, other: usize) -> Ratio {
         self.ratio(|runs| runs[other].seconds / runs[0].seconds)
     }
 
     /// Our CPU seconds over those of the server `other`.
-    fn cpu(&self, other: usize) -> f64 {
+    fn cpu(&self, other: usize) -> Ratio {
         self.ratio(|runs| runs[0].cpu / runs[other].cpu)
     }
 
-    fn ratio(&self, of: impl Fn(&Vec<Run>) -> f64) -> f64 {
-        median(self.rounds.iter().map(of))
+    fn ratio(&self, of: impl Fn(&Vec<Run>) -> f64) -> Ratio {
+        let ratios = || self.rounds.iter().map(&of);
+        Ratio {
+            median: median(ratios()),
+            low: ratios().fold(f64::INFINITY, f64::min),
+            high: ratios().fold(0.0, f64::max),
+        }
     }
 }
 
