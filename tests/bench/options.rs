@@ -54,7 +54,7 @@ impl Options {
             servers: Vec::new(),
             names: Vec::new(),
         };
-        let mut ours = server("ours", env!("CARGO_BIN_EXE_sftp-server"));
+        let mut ours = server("ours", env!("CARGO_BIN_EXE_sftp-server"))?;
         let mut theirs = Vec::new();
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -70,10 +70,10 @@ impl Options {
                 }
                 "--dir" => options.folder = value()?.into(),
                 "--json" => options.json = Some(value()?.into()),
-                "--ours" => ours = server("ours", &value()?),
+                "--ours" => ours = server("ours", &value()?)?,
                 "--theirs" => {
                     let command = value()?;
-                    theirs.push(server(&command, &command));
+                    theirs.push(server(&command, &command)?);
                 }
                 name if known.contains(&name) => options.names.push(word),
                 _ => {
@@ -88,12 +88,10 @@ impl Options {
             return Err("--pairs wants at least 1".to_owned());
         }
         if theirs.is_empty() {
-            theirs.extend(
-                KNOWN
-                    .iter()
-                    .filter(|(_, program)| Path::new(program).exists())
-                    .map(|(name, program)| server(name, program)),
-            );
+            let installed = |(_, program): &&(&str, &str)| Path::new(program).exists();
+            for (name, program) in KNOWN.iter().filter(installed) {
+                theirs.push(server(name, program)?);
+            }
         }
         if theirs.is_empty() {
             return Err("no other server is installed: name one by --theirs".to_owned());
@@ -109,9 +107,20 @@ impl Options {
     }
 }
 
-fn server(name: &str, command: &str) -> Server {
-    Server {
-        name: name.to_owned(),
-        command: command.split_whitespace().map(str::to_owned).collect(),
+/// A path is made absolute, as the server starts in another directory.
+fn server(name: &str, command: &str) -> Result<Server, String> {
+    let mut command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    let program = command
+        .first_mut()
+        .ok_or("a SERVER has at least one word")?;
+    if program.contains('/') {
+        *program = std::fs::canonicalize(&program)
+            .map_err(|error| format!("{program}: {error}"))?
+            .to_string_lossy()
+            .into_owned();
     }
+    Ok(Server {
+        name: name.to_owned(),
+        command,
+    })
 }
