@@ -11,6 +11,7 @@ const USAGE: &str = r#"
   --socketpair    one socket as stdin and stdout, as with sftp -D, in place of two pipes
   --dir DIR       where the files are made and removed ($TMPDIR)
   --json FILE     one JSON line a run, which otherwise goes to stdout
+  --svg FILE      the speeds beside the first other server, drawn: packaging/speed.svg is made so
   --ours SERVER   what stands for ours; a SERVER is a program and its flags in one word, started in the directory of the files
   --theirs SERVER  what ours is compared with, once or several times; OpenSSH's server and gesftpserver, where they are
                   installed. The price of a jail is told by
@@ -29,6 +30,7 @@ pub(crate) struct Options {
     pub(crate) transport: Transport,
     pub(crate) folder: PathBuf,
     pub(crate) json: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
     /// Ours, and at least one other.
     pub(crate) servers: Vec<Server>,
     names: Vec<String>,
@@ -51,6 +53,7 @@ impl Options {
             transport: Transport::Pipes,
             folder: std::env::temp_dir(),
             json: None,
+            svg: None,
             servers: Vec::new(),
             names: Vec::new(),
         };
@@ -70,6 +73,7 @@ impl Options {
                 }
                 "--dir" => options.folder = value()?.into(),
                 "--json" => options.json = Some(value()?.into()),
+                "--svg" => options.svg = Some(value()?.into()),
                 "--ours" => ours = server("ours", &value()?)?,
                 "--theirs" => {
                     let command = value()?;

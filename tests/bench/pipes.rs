@@ -11,6 +11,7 @@ mod client;
 mod fixture;
 mod listing;
 mod options;
+mod plot;
 mod report;
 mod turns;
 mod work;
@@ -27,7 +28,7 @@ use report::{Report, Run, median};
 use turns::{Workload, compare, turns};
 use work::Work;
 
-const USAGE: &str = r#"usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--dir DIR] [--json FILE]
+const USAGE: &str = r#"usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--dir DIR] [--json FILE] [--svg FILE]
                       [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte
@@ -160,8 +161,7 @@ fn run(options: &Options) -> io::Result<()> {
         eprintln!("memory …");
         memory(options, &fixture, &mut report)?;
     }
-    report.print();
-    Ok(())
+    report.finish(options)
 }
 
 /// Spawn, INIT, REALPATH, end of input, gone: as many pairs as elsewhere, each of the medians of many starts in turn.

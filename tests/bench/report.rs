@@ -1,9 +1,10 @@
-//! What was measured, as JSON lines while it goes and as a Markdown table at the end.
+//! What was measured, as JSON lines while it goes, as a Markdown table and as a picture at the end.
 
 use std::fs::File;
 use std::io::{self, Write};
 
 use crate::options::Options;
+use crate::plot;
 
 /// Wall time and CPU time of one run, in seconds.
 #[derive(Clone, Copy, Default)]
@@ -81,9 +82,20 @@ impl Report {
         self.memory.push(figures);
     }
 
+    /// Prints what was found, and draws it if that is asked for.
+    pub(crate) fn finish(&self, options: &Options) -> io::Result<()> {
+        self.print();
+        let Some(path) = &options.svg else {
+            return Ok(());
+        };
+        let rows = self.rows.iter().map(|row| (row.title, row.speed(1)));
+        let rows: Vec<_> = rows.collect();
+        std::fs::write(path, plot::svg(&self.servers[1], &rows))
+    }
+
     /// Speed is their time over ours, so more is better; CPU is ours over theirs, so less is. Medians of the pairs' ratios;
     /// the times themselves are in the JSON lines, and mean little on another machine.
-    pub(crate) fn print(&self) {
+    fn print(&self) {
         if !self.rows.is_empty() {
             print!("\n| workload |");
             for (other, name) in self.servers.iter().enumerate().skip(1) {

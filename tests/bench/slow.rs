@@ -11,6 +11,7 @@ mod client;
 mod fixture;
 mod listing;
 mod options;
+mod plot;
 mod report;
 mod storage;
 mod turns;
@@ -28,7 +29,7 @@ use turns::{Workload, compare};
 use work::Work;
 
 const USAGE: &str = r#"usage: cargo bench --bench slow --features slow-storage -- [--quick] [--pairs N] [--socketpair]
-           [--dir DIR] [--json FILE] [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
+           [--dir DIR] [--json FILE] [--svg FILE] [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte
 and is not measured. Ends with a Markdown table of the medians. The files are seen through FUSE (/dev/fuse, and fusermount3
@@ -89,6 +90,5 @@ fn run(options: &Options) -> io::Result<()> {
     let storage = Storage::mount(fixture.top(), DELAY)?;
     let mut report = Report::new(options)?;
     compare(options, &fixture, storage.path(), &mut report, WORKLOADS)?;
-    report.print();
-    Ok(())
+    report.finish(options)
 }
