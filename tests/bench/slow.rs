@@ -34,7 +34,7 @@ const USAGE: &str = r#"usage: cargo bench --bench slow --features slow-storage -
 Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte
 and is not measured. Ends with a Markdown table of the medians. The files are seen through FUSE (/dev/fuse, and fusermount3
 where one is not root), which sleeps 5 ms before each operation; a server that waits for one before it begins the next needs
-minutes here.
+minutes here. Where it is interrupted the mount stays: fusermount3 -u DIR/sftp-bench.*.slow.
 "#;
 
 const DELAY: Duration = Duration::from_millis(5);
