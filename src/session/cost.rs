@@ -44,18 +44,29 @@ impl Cost {
 }
 
 /// Whether other processes had the processor meanwhile: then a request that took long may not have waited for anything.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Preemption {
     seen: i64,
 }
 
 impl Preemption {
+    /// To be asked from now on.
+    #[must_use]
+    pub fn watch() -> Self {
+        Self {
+            seen: interruptions(),
+        }
+    }
+
     /// Whether this thread was interrupted since it was last asked.
     pub fn happened(&mut self) -> bool {
-        let usage = getrusage(UsageWho::RUSAGE_THREAD);
-        let now = usage.map_or(0, |usage| usage.involuntary_context_switches());
+        let now = interruptions();
         std::mem::replace(&mut self.seen, now) != now
     }
+}
+
+fn interruptions() -> i64 {
+    getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| usage.involuntary_context_switches())
 }
 
 /// What takes so long has waited for something: what the caches know takes a few microseconds.

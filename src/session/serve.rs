@@ -81,7 +81,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         output,
         signals,
         pipeline: Pipeline::default(),
-        preemption: Preemption::default(),
+        preemption: Preemption::watch(),
         heard: Instant::now(),
         pace: Pace::begin(),
         client_gone: None,
