@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use nix::errno::Errno;
@@ -159,7 +160,9 @@ impl Dir {
             }
             fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()
         };
-        let share = next.len().div_ceil(AT_ONCE).max(1);
+        // To start a thread costs as much as some answers do.
+        let helpers = Helpers::take((next.len() / 4).min(AT_ONCE).saturating_sub(1));
+        let share = next.len().div_ceil(helpers.0 + 1).max(1);
         let (mine, others) = next.split_at(share.min(next.len()));
         let mut seen: Vec<Option<FileStat>> = Vec::with_capacity(next.len());
         thread::scope(|scope| {
@@ -223,6 +226,29 @@ impl Dir {
     }
 }
 
+/// So many threads that help with a listing, for as long as this lives.
+struct Helpers(usize);
+
+impl Helpers {
+    /// As many as are free, at most `wanted`.
+    fn take(wanted: usize) -> Self {
+        let mut taken = 0;
+        let _ = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |busy| {
+            taken = wanted.min(MOST_HELPERS.saturating_sub(busy));
+            Some(busy + taken)
+        });
+        Self(taken)
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        BUSY.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+static BUSY: AtomicUsize = AtomicUsize::new(0);
+
 /// Each of them with the NUL at its end.
 fn names(pending: &[u8]) -> impl Iterator<Item = &[u8]> {
     pending.split_inclusive(|byte| *byte == 0)
@@ -259,8 +285,10 @@ fn give(
 
 /// As glibc's readdir(3) has it.
 const BUFFER: usize = 32 * 1024;
-/// The attributes of so many entries are asked for at the same time.
+/// The attributes of so many entries of a directory are asked for at the same time.
 const AT_ONCE: usize = 16;
+/// By so many threads for all directories that are listed at the same time.
+const MOST_HELPERS: usize = 48;
 /// Attributes and the rest of a long name, in bytes.
 const TOLD: usize = 90;
 /// Of a thread that asks, in bytes.

@@ -1,6 +1,6 @@
 //! Which requests may wait: learned from what the last ones took.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
@@ -12,6 +12,8 @@ pub struct Cost {
     always: bool,
     /// How many in a row were fast since one was slow.
     fast: u32,
+    /// When one was slow the last time.
+    last: Option<Instant>,
 }
 
 impl Cost {
@@ -21,7 +23,7 @@ impl Cost {
         Self {
             slow: true,
             always: true,
-            fast: 0,
+            ..Self::default()
         }
     }
 
@@ -31,10 +33,13 @@ impl Cost {
         self.slow
     }
 
-    /// Takes note of what one has taken.
+    /// Takes note of what one has taken that has ended now.
     pub fn learn(&mut self, took: Duration) {
         if took >= SLOW {
-            self.slow = true;
+            // A single one may have had bad luck: a virtual machine that stood still, memory that had to be found.
+            let soon = self.last.is_some_and(|last| last.elapsed() < took + SOON);
+            self.last = Some(Instant::now());
+            self.slow |= soon;
             self.fast = 0;
         } else if self.slow {
             self.fast = if took < FAST { self.fast + 1 } else { 0 };
@@ -71,6 +76,8 @@ fn interruptions() -> i64 {
 
 /// What takes so long has waited for something: what the caches know takes a few microseconds.
 pub const SLOW: Duration = Duration::from_micros(500);
+/// Within so long of another slow one it is no bad luck any more.
+const SOON: Duration = Duration::from_millis(50);
 /// What takes less than this would have been faster without a thread of its own.
 const FAST: Duration = Duration::from_micros(100);
 /// After so many fast ones in a row the next is taken to be fast, too.
@@ -82,11 +89,13 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn one_slow_request_is_believed_at_once_and_fast_ones_in_a_row() {
+    fn two_slow_requests_are_believed_and_fast_ones_in_a_row() {
         let mut cost = Cost::default();
         cost.learn(FAST);
+        cost.learn(SLOW);
         assert!(!cost.is_slow());
         cost.learn(SLOW);
+        assert!(cost.is_slow());
         for _ in 1..ENOUGH {
             cost.learn(Duration::ZERO);
         }

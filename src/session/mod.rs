@@ -22,6 +22,7 @@ pub mod serve;
 pub mod signals;
 mod status;
 mod transfer;
+mod work;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

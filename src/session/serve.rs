@@ -172,6 +172,7 @@ impl Connection {
                 if let Some(signal) = self.all_read().await {
                     return Ok(Some(End::Signal(signal)));
                 }
+                begun = Instant::now();
                 let Ok(Some((same, _))) = next_packet(self.inbox.arrived()) else {
                     return Ok(None);
                 };
@@ -199,8 +200,12 @@ impl Connection {
                     self.session.learn(lesson, now.duration_since(begun));
                 }
                 self.inbox.served(length);
-                if let Some(end) = self.pass_on().await? {
-                    return Ok(Some(end));
+                if self.session.conduit.waiting().is_some() {
+                    if let Some(end) = self.pass_on().await? {
+                        return Ok(Some(end));
+                    }
+                    // What the client took to read teaches nothing of storage.
+                    now = Instant::now();
                 }
             } else {
                 let request = self.session.begin(&packet);
@@ -300,9 +305,6 @@ impl Connection {
 
     /// Sends what READ has put into our pipe, behind all responses before it.
     async fn pass_on(&mut self) -> Result<Option<End>, Error> {
-        if self.session.conduit.waiting().is_none() {
-            return Ok(None);
-        }
         if let Some(end) = self.flush().await? {
             return Ok(Some(end));
         }

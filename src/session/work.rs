@@ -1,0 +1,261 @@
+//! The work of requests that run beside others, in a form that any thread can do, and what is left to the session.
+//!
+//! They are the same requests as in [`super::dispatch`] and [`super::transfer`], where each runs at once. They come here while storage is slow:
+//! what a session does on fast storage costs nothing for it.
+
+use std::sync::{Arc, PoisonError};
+
+use nix::errno::Errno;
+
+use super::dispatch::{self, REQUESTS};
+use super::extended::{self, FSYNC};
+use super::handles::{Entry, OpenDir, OpenFile};
+use super::overlap::long;
+use super::pipeline::{Finish, Request, Work};
+use super::status::Status;
+use super::transfer::{self, Asked};
+use super::{Response, Session, attrs, copy};
+use crate::fs::{Answer, Error, File, Follow, View};
+use crate::log;
+use crate::protocol::{
+    Handle, MAX_NAMES, Malformed, Packet, Payload, Read, StatusCode, WirePath, kind, request_id,
+};
+
+impl Session {
+    /// Begins the request in `packet`, which touches what it was admitted for: this may still answer it without any work.
+    pub(super) fn begin(&mut self, packet: &Packet<'_>) -> Request {
+        let lesson = self.lesson(packet);
+        let (Some(kind), Ok((id, payload))) = (packet.kind, request_id(packet.body)) else {
+            return Request {
+                id: 0,
+                lesson,
+                weight: 0,
+                work: done(Err(Malformed.into())),
+            };
+        };
+        let request = REQUESTS.iter().find(|request| request.kind == kind);
+        let operation = match request {
+            Some(request) => Some(request.operation),
+            None => long(payload).map(|(extension, _)| extension.operation),
+        };
+        let permitted = operation.map_or(Ok(()), |operation| self.policy.permit(operation));
+        let work = permitted
+            .map_err(Status::from)
+            .and_then(|()| self.work(kind, id, payload));
+        let (work, weight) = work.unwrap_or_else(|status| (done(Err(status)), 0));
+        Request {
+            id,
+            lesson,
+            weight,
+            work,
+        }
+    }
+
+    fn work(&mut self, kind: u8, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
+        let weightless = |work| Ok((work, 0));
+        match kind {
+            kind::STAT => weightless(self.stat(dispatch::asked_stat(id, payload)?, Follow::Yes)),
+            kind::LSTAT => weightless(self.stat(dispatch::asked_lstat(id, payload)?, Follow::No)),
+            kind::READLINK => {
+                let path = dispatch::asked_readlink(id, payload)?;
+                weightless(self.look(move |view| view.readlink(path.as_path()).map(Response::name)))
+            }
+            kind::REALPATH => {
+                let path = dispatch::asked_realpath(id, payload)?;
+                let canonical =
+                    move |view: &View| view.canonical(path.as_path()).map(Response::name);
+                weightless(self.look(canonical))
+            }
+            kind::OPENDIR => weightless(self.opendir(dispatch::asked_opendir(id, payload)?)),
+            kind::OPEN => weightless(self.open(transfer::asked_open(self, id, payload)?)),
+            kind::READ => self.read(id, payload),
+            kind::WRITE => self.write(id, payload),
+            kind::FSTAT => {
+                let file = dispatch::asked_fstat(self, id, payload)?;
+                weightless(Box::new(move || {
+                    let stat = file.stat();
+                    finish(move |_| Ok(Response::Attrs(attrs::from_stat(&stat?))))
+                }))
+            }
+            kind::READDIR => self.readdir(id, payload),
+            kind::CLOSE => weightless(self.close(id, payload)?),
+            kind::EXTENDED => weightless(self.extended(id, payload)?),
+            _ => Err(Status::new(StatusCode::OpUnsupported)),
+        }
+    }
+
+    /// A request that looks something up, and is answered by what comes of it.
+    fn look<F>(&self, look: F) -> Work
+    where
+        F: Fn(&View) -> Answer<Response> + Send + 'static,
+    {
+        let view = Arc::clone(&self.view);
+        Box::new(move || {
+            let result = look(&view);
+            finish(move |session| {
+                if lacks_descriptors(&result) {
+                    return Ok(look(&session.view)?);
+                }
+                Ok(result?)
+            })
+        })
+    }
+
+    fn stat(&self, path: WirePath, follow: Follow) -> Work {
+        self.look(move |view| {
+            let stat = view.stat(path.as_path(), follow)?;
+            Ok(Response::Attrs(attrs::from_stat(&stat)))
+        })
+    }
+
+    fn opendir(&self, path: WirePath) -> Work {
+        let view = Arc::clone(&self.view);
+        Box::new(move || {
+            let dir = view.opendir(path.as_path());
+            finish(move |session| {
+                let dir = if lacks_descriptors(&dir) {
+                    session.view.opendir(path.as_path())
+                } else {
+                    dir
+                };
+                let dir = OpenDir::new(dir?, path.into_bytes());
+                let (slot, handle) = session.handles.insert(Entry::Dir(dir));
+                Ok(Response::Handle { slot, handle })
+            })
+        })
+    }
+
+    fn open(&self, asked: Asked) -> Work {
+        let view = Arc::clone(&self.view);
+        Box::new(move || {
+            // Beside others only what is new is created: it is nothing that others under way could have open.
+            let file = view.open(asked.path.as_path(), asked.how.only_new());
+            if let Ok(file) = &file {
+                // Requests on it ask for this, in the session's own thread.
+                let _ = file.id();
+            }
+            finish(move |session| {
+                // It is there already, or something else is the matter: now it is this request's turn.
+                let again = file.is_err() && asked.how.creates();
+                let file = if again || lacks_descriptors(&file) {
+                    session.view.open(asked.path.as_path(), asked.how)
+                } else {
+                    file
+                };
+                Ok(asked.opened(session, file?))
+            })
+        })
+    }
+
+    fn read(&mut self, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
+        let (read, most) = transfer::asked_read(self, id, payload)?;
+        let Read { handle, offset, .. } = read;
+        let (_, open) = self.open_file(handle).ok_or_else(Status::bad_handle)?;
+        let file = Arc::clone(&open.file);
+        // Made here, and not by the threads: a C library keeps what each of them has freed.
+        let room = vec![0; most];
+        let work = Box::new(move || {
+            let data = read_at(&file, offset, room);
+            // Before the handle can be closed.
+            drop(file);
+            finish(move |session| transfer::have_read(session, id, &read, most, data))
+        });
+        Ok((work, most))
+    }
+
+    fn write(&mut self, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
+        let write = transfer::asked_write(self, id, payload)?;
+        let (handle, offset, data) = (write.handle, write.offset, write.data.to_vec());
+        let (_, open) = self.open_file(handle).ok_or_else(Status::bad_handle)?;
+        let file = Arc::clone(&open.file);
+        let (weight, len) = (data.len(), data.len());
+        let work = Box::new(move || {
+            let result = transfer::write_to(&file, offset, &data);
+            drop((file, data));
+            finish(move |session| transfer::have_written(session, handle, len, result))
+        });
+        Ok((work, weight))
+    }
+
+    fn readdir(&mut self, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
+        let handle: Handle = payload.decode()?;
+        let open = self.handles.dir(handle).ok_or_else(Status::bad_handle)?;
+        let dir = Arc::clone(&open.dir);
+        let work = Box::new(move || {
+            let mut listed = dir.lock().unwrap_or_else(PoisonError::into_inner);
+            listed.look_ahead(MAX_NAMES);
+            drop(listed);
+            drop(dir);
+            finish(move |session| dispatch::list(session, id, handle))
+        });
+        Ok((work, MAX_NAMES))
+    }
+
+    fn extended(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
+        let (extension, payload) = long(payload).ok_or(Malformed)?;
+        if extension.wire == FSYNC.wire {
+            let file = extended::asked_fsync(self, id, payload)?;
+            return Ok(Box::new(move || {
+                let synced = file.sync();
+                drop(file);
+                finish(move |_| {
+                    synced?;
+                    Ok(Response::Ok)
+                })
+            }));
+        }
+        let (request, copy) = copy::asked(self, id, payload)?;
+        Ok(Box::new(move || {
+            let (copied, result) = copy.run();
+            finish(move |session| copy::answer(session, &request, copied, result))
+        }))
+    }
+
+    fn close(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
+        let entry = transfer::asked_close(self, id, payload)?;
+        Ok(Box::new(move || {
+            let Entry::File(open) = entry else {
+                return finish(move |_| {
+                    super::log_close(&entry, false);
+                    Ok(Response::Ok)
+                });
+            };
+            let whole = log::tells_info() && open.was_read_to_its_end();
+            let OpenFile { file, tally, .. } = open;
+            let closed = transfer::end(file);
+            finish(move |_| {
+                super::log_transfer(&tally, false, || whole);
+                closed?;
+                Ok(Response::Ok)
+            })
+        }))
+    }
+}
+
+/// Whether a request failed only because others had taken the last descriptors: alone it would not have.
+fn lacks_descriptors<T>(result: &Answer<T>) -> bool {
+    matches!(result, Err(Error::Kernel(Errno::EMFILE | Errno::ENFILE)))
+}
+
+/// Fills `data` with what one read gives.
+fn read_at(file: &File, offset: u64, mut data: Vec<u8>) -> Result<Vec<u8>, Errno> {
+    let count = if data.is_empty() {
+        file.check_offset(offset).map(|()| 0)
+    } else {
+        file.read_at(&mut data, offset)
+    }?;
+    data.truncate(count);
+    Ok(data)
+}
+
+fn finish<F>(finish: F) -> Finish
+where
+    F: FnOnce(&mut Session) -> Result<Response, Status> + Send + 'static,
+{
+    Box::new(finish)
+}
+
+/// The work of what needs none.
+fn done(result: Result<Response, Status>) -> Work {
+    Box::new(move || finish(|_| result))
+}
