@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::device::Mount;
+use crate::support::server::copy_of;
 use crate::support::wire::{Attrs, PATIENCE, code, pflags};
 use crate::support::{Launch, OPENSSH, Packet, Server, Tree, request, under_test};
 
@@ -174,6 +175,26 @@ fn memory_is_bounded_whatever_waits() {
     assert!(field("Threads:") > 1 && field("Threads:") <= 65, "{status}");
     // The debug build is larger than the released one, for which PERFORMANCE.md says 8 MiB.
     assert!(field("VmHWM:") < 12 * 1024, "{status}");
+}
+
+#[test]
+fn where_no_thread_can_be_started_requests_are_carried_out_all_the_same() {
+    let (tree, home) = (Tree::new(), Tree::new());
+    tree.chmod("", 0o777);
+    let program = copy_of(under_test(), &home);
+    let mut launch = Launch::program(program, &tree).through(&["prlimit", "--nproc=0"]);
+    if nix::unistd::geteuid().is_root() {
+        // Of whom the kernel counts no processes.
+        launch = launch.user(65534, 65534);
+    }
+    let mut server = launch.connect();
+    let handle = server.open("f", pflags::WRITE | pflags::CREAT);
+    server.ok(&request::write(&handle, 0, "data"));
+    server.ok(&request::fsync(&handle));
+    server.close(&handle);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    assert!(status.contains("\nThreads:\t1\n"), "{status}");
+    assert_eq!(tree.read("f"), b"data");
 }
 
 /// A mount of another server's files, the process of which can be stopped, and a session with a file open there.
