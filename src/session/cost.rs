@@ -1,8 +1,9 @@
 //! Which requests may wait: learned from what the last ones took.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
+use tokio::time::Instant;
 
 /// What requests of one kind, or on one file, have cost so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,8 +13,6 @@ pub struct Cost {
     always: bool,
     /// How many in a row were fast since one was slow.
     fast: u32,
-    /// When one was slow the last time.
-    last: Option<Instant>,
 }
 
 impl Cost {
@@ -33,13 +32,10 @@ impl Cost {
         self.slow
     }
 
-    /// Takes note of what one has taken that has ended now.
+    /// Takes note of what one has taken.
     pub fn learn(&mut self, took: Duration) {
         if took >= SLOW {
-            // A single one may have had bad luck: a virtual machine that stood still, memory that had to be found.
-            let soon = self.last.is_some_and(|last| last.elapsed() < took + SOON);
-            self.last = Some(Instant::now());
-            self.slow |= soon;
+            self.slow = true;
             self.fast = 0;
         } else if self.slow {
             self.fast = if took < FAST { self.fast + 1 } else { 0 };
@@ -48,36 +44,45 @@ impl Cost {
     }
 }
 
-/// Whether other processes had the processor meanwhile: then a request that took long may not have waited for anything.
-#[derive(Clone, Copy, Debug)]
-pub struct Preemption {
-    seen: i64,
+/// Tells those who waited for storage from those who waited for the processor, or whose machine stood still.
+///
+/// A request that takes long raises the suspicion. For a while it is then counted whether this thread lets go of the processor by itself within
+/// a request: that is what waiting for storage is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Suspicion {
+    until: Option<Instant>,
+    /// How often it had let go before the request.
+    before: i64,
 }
 
-impl Preemption {
-    /// To be asked from now on.
-    #[must_use]
-    pub fn watch() -> Self {
-        Self {
-            seen: interruptions(),
+impl Suspicion {
+    /// A request begins now.
+    pub fn begin(&mut self, now: Instant) {
+        if let Some(until) = self.until {
+            if now < until {
+                self.before = let_go();
+            } else {
+                self.until = None;
+            }
         }
     }
 
-    /// Whether this thread was interrupted since it was last asked.
-    pub fn happened(&mut self) -> bool {
-        let now = interruptions();
-        std::mem::replace(&mut self.seen, now) != now
+    /// Whether the request that has taken long until now has waited for storage, for all that is known.
+    pub fn confirms(&mut self, now: Instant) -> bool {
+        let confirmed = self.until.is_some() && let_go() != self.before;
+        self.until = Some(now + WATCH);
+        confirmed
     }
 }
 
-fn interruptions() -> i64 {
-    getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| usage.involuntary_context_switches())
+fn let_go() -> i64 {
+    getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| usage.voluntary_context_switches())
 }
 
 /// What takes so long has waited for something: what the caches know takes a few microseconds.
 pub const SLOW: Duration = Duration::from_micros(500);
-/// Within so long of another slow one it is no bad luck any more.
-const SOON: Duration = Duration::from_millis(50);
+/// So long it is counted after a request that took long.
+const WATCH: Duration = Duration::from_millis(100);
 /// What takes less than this would have been faster without a thread of its own.
 const FAST: Duration = Duration::from_micros(100);
 /// After so many fast ones in a row the next is taken to be fast, too.
@@ -89,13 +94,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn two_slow_requests_are_believed_and_fast_ones_in_a_row() {
+    fn one_slow_request_is_believed_at_once_and_fast_ones_in_a_row() {
         let mut cost = Cost::default();
         cost.learn(FAST);
-        cost.learn(SLOW);
         assert!(!cost.is_slow());
         cost.learn(SLOW);
-        assert!(cost.is_slow());
         for _ in 1..ENOUGH {
             cost.learn(Duration::ZERO);
         }

@@ -19,7 +19,7 @@ use tokio::io::Interest;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::channel::Channel;
-use super::cost::{Preemption, SLOW};
+use super::cost::{SLOW, Suspicion};
 use super::greeting::{Greeting, may_become_init};
 use super::inbox::Inbox;
 use super::pace::Pace;
@@ -81,7 +81,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         output,
         signals,
         pipeline: Pipeline::default(),
-        preemption: Preemption::watch(),
+        suspicion: Suspicion::default(),
         heard: Instant::now(),
         pace: Pace::begin(),
         client_gone: None,
@@ -104,7 +104,7 @@ struct Connection {
     signals: Signals,
     /// Requests under way while storage is slow.
     pipeline: Pipeline,
-    preemption: Preemption,
+    suspicion: Suspicion,
     /// When it was last looked for signals between two requests.
     heard: Instant,
     pace: Pace,
@@ -193,9 +193,10 @@ impl Connection {
             }
             let mut now = Instant::now();
             if touch == Touch::Alone {
+                self.suspicion.begin(begun);
                 self.session.serve(packet)?;
                 now = Instant::now();
-                if now.duration_since(begun) >= SLOW && !self.preemption.happened() {
+                if now.duration_since(begun) >= SLOW && self.suspicion.confirms(now) {
                     let lesson = self.session.lesson(&packet);
                     self.session.learn(lesson, now.duration_since(begun));
                 }

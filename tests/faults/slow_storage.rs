@@ -159,7 +159,7 @@ fn files_are_created_beside_each_other() {
 fn memory_is_bounded_whatever_waits() {
     let tree = Tree::new();
     tree.file("f", vec![b'x'; 1 << 20]);
-    let mut server = delayed(under_test(), &tree, "pread64");
+    let mut server = delayed(under_test(), &tree, "pread64,splice");
     let handle = server.open("f", pflags::READ);
     let reads: Vec<Packet> = (0..400)
         .map(|n| request::read(&handle, n * 17 % 700_000, 261_120))
