@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,54 +10,93 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User, getuid};
 
-/// The account that a session runs for.
-#[derive(Clone, Debug)]
+/// The account that a session runs for: that of the real uid, from passwd, or, where that knows nothing of the uid, from
+/// the environment.
+///
+/// The name service is asked when name or home are first needed, since it may be on another host: with `--root` before
+/// the locks, otherwise perhaps never.
+#[derive(Debug)]
 pub struct Login {
-    /// Its name; the uid in digits where it has none.
-    pub user: OsString,
-    /// Its home directory.
-    pub home: PathBuf,
-    /// The real uid.
-    pub uid: u32,
+    uid: Uid,
+    environment: Environment,
+    account: OnceCell<Account>,
+}
+
+/// What the environment says of the user; the locks drop it.
+#[derive(Debug)]
+struct Environment {
+    user: Option<OsString>,
+    logname: Option<OsString>,
+    home: Option<OsString>,
 }
 
 impl Login {
-    /// The account of the real uid: from passwd, or, where that knows nothing of the uid, from the environment.
-    ///
-    /// Where a uid has several names, that in `USER` or `LOGNAME` counts, if it is one of them.
+    /// The account of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        let uid = getuid();
-        let named = |variable| {
-            let name = std::env::var_os(variable)?;
-            user_by_name(name.as_bytes()).filter(|user| user.uid == uid.as_raw())
-        };
-        let first = user_by_uid(uid.as_raw());
-        let is_named = |user: &Account| {
-            std::env::var_os("USER").is_some_and(|name| name.as_bytes() == user.name)
-        };
-        let user = match first {
-            Some(user) if is_named(&user) => Some(user),
-            first => named("USER").or_else(|| named("LOGNAME")).or(first),
-        };
-        match user {
-            Some(user) => Self {
-                user: OsString::from_vec(user.name),
-                home: user.home,
-                uid: user.uid,
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            uid: getuid(),
+            environment: Environment {
+                user: variable("USER"),
+                logname: variable("LOGNAME"),
+                home: variable("HOME"),
             },
-            None => Self::from_environment(uid),
+            account: OnceCell::new(),
         }
     }
 
-    fn from_environment(uid: Uid) -> Self {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        Self {
-            user: variable("USER")
-                .or_else(|| variable("LOGNAME"))
-                .unwrap_or_else(|| uid.to_string().into()),
-            home: variable("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from),
+    /// Its name; the uid in digits where it has none.
+    #[must_use]
+    pub fn user(&self) -> &[u8] {
+        &self.account().name
+    }
+
+    /// Its home directory.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.account().home
+    }
+
+    /// The real uid.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid.as_raw()
+    }
+
+    fn account(&self) -> &Account {
+        self.account.get_or_init(|| {
+            let known = self.environment.among_names_of(self.uid);
+            known.unwrap_or_else(|| self.environment.account(self.uid))
+        })
+    }
+}
+
+impl Environment {
+    /// The entry in passwd. Where a uid has several names, that in `USER` or `LOGNAME` counts, if it is one of them.
+    fn among_names_of(&self, uid: Uid) -> Option<Account> {
+        let uid = uid.as_raw();
+        let first = user_by_uid(uid);
+        let is_named = |user: &Account| {
+            let name = self.user.as_ref();
+            name.is_some_and(|name| name.as_bytes() == user.name)
+        };
+        if first.as_ref().is_some_and(is_named) {
+            return first;
+        }
+        let variables = [&self.user, &self.logname].into_iter().flatten();
+        let mut named = variables.filter_map(|name| user_by_name(name.as_bytes()));
+        named.find(|user| user.uid == uid).or(first)
+    }
+
+    /// What it says itself.
+    fn account(&self, uid: Uid) -> Account {
+        let user = self.user.as_ref().or(self.logname.as_ref()).cloned();
+        let home = self.home.as_ref().map(PathBuf::from);
+        Account {
+            name: user.unwrap_or_else(|| uid.to_string().into()).into_vec(),
             uid: uid.as_raw(),
+            home: home.unwrap_or_else(|| PathBuf::from("/")),
         }
     }
 }

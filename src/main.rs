@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     limits::close_inherited();
     let login = Login::of_process();
     match cli::parse(std::env::args_os().collect(), &login) {
-        Ok(Request::Serve(settings)) => ExitCode::from(run(*settings, login)),
+        Ok(Request::Serve(settings)) => ExitCode::from(run(*settings, Rc::new(login))),
         Ok(Request::Print(text)) => {
             // Whoever stopped reading has read enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(settings: Settings, login: Login) -> u8 {
+fn run(settings: Settings, login: Rc<Login>) -> u8 {
     log::init(settings.log_level, settings.log_target);
     for text in settings.complaints {
         log::emit(Level::Error, || Event::Complaint {
@@ -72,16 +73,15 @@ fn run(settings: Settings, login: Login) -> u8 {
         Ok(patience) => greeting(patience),
         Err(refusal) => return refuse(refusal),
     };
-    let user = login.user.as_bytes().to_vec();
     let Some(address) = client_address() else {
         log::emit(Level::Info, || Event::SessionClosed {
-            user,
+            user: login.user().to_vec(),
             address: connection().into_vec(),
         });
         return 255;
     };
     log::emit(Level::Info, || Event::SessionOpened {
-        user: user.clone(),
+        user: login.user().to_vec(),
         address: address.clone(),
     });
 
@@ -110,7 +110,7 @@ fn run(settings: Settings, login: Login) -> u8 {
     let session = Session::new(
         view,
         settings.policy,
-        login,
+        Rc::clone(&login),
         address.clone(),
         settings.force_file_mode,
     );
@@ -135,7 +135,10 @@ fn run(settings: Settings, login: Login) -> u8 {
         // The log has been told.
         Err(Error::BeforeInit(_) | Error::Input(_) | Error::Output(_)) => 1,
     };
-    log::emit(Level::Info, || Event::SessionClosed { user, address });
+    log::emit(Level::Info, || Event::SessionClosed {
+        user: login.user().to_vec(),
+        address,
+    });
     if let Ok(End::Signal(signal)) = end {
         signals::die_by(signal);
     }
@@ -150,7 +153,7 @@ fn view(jail: Option<Jail>, login: &Login) -> Result<View, SetUp> {
             &jail.root,
             jail.read_only,
             &jail.binds,
-            &login.home,
+            login.home(),
             jail.protect,
         ),
     }

@@ -86,7 +86,7 @@ fn expand(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
     }
     let slash = typed.iter().position(|byte| *byte == b'/');
     let (tilde, below) = typed.split_at(slash.unwrap_or(typed.len()));
-    let home = identity::expand_tilde(tilde, &login.home, identity::home_of);
+    let home = identity::expand_tilde(tilde, login.home(), identity::home_of);
     let mut path = home.map_err(|_| "no such user")?.into_os_string();
     path.push(tokens(below, login)?);
     Ok(path.into())
@@ -102,14 +102,14 @@ fn tokens(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
         }
         match rest.next() {
             Some(b'%') => path.push(b'%'),
-            Some(b'd' | b'h') => path.extend_from_slice(login.home.as_os_str().as_bytes()),
+            Some(b'd' | b'h') => path.extend_from_slice(login.home().as_os_str().as_bytes()),
             // Where passwd has no name, the environment's counts: it may not lead elsewhere.
-            Some(b'u') => match login.user.as_bytes() {
+            Some(b'u') => match login.user() {
                 b"" | b"." | b".." => return Err("%u is no name of a directory"),
                 user if user.contains(&b'/') => return Err("%u is no name of a directory"),
                 user => path.extend_from_slice(user),
             },
-            Some(b'U') => path.extend_from_slice(login.uid.to_string().as_bytes()),
+            Some(b'U') => path.extend_from_slice(login.uid().to_string().as_bytes()),
             Some(_) => return Err("unknown token; %d, %h, %u, %U and %% are known"),
             None => return Err("a single % at its end"),
         }

@@ -391,7 +391,7 @@ fn home_directory(
         user: user.as_bytes().to_vec(),
     });
     let home = if user.as_bytes().is_empty() {
-        Some(session.login.home.clone())
+        Some(session.login.home().to_path_buf())
     } else {
         identity::home_of(user.as_bytes())
     };

@@ -26,6 +26,7 @@ mod work;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::fs::View;
@@ -54,7 +55,7 @@ pub use status::cause;
 pub struct Session {
     view: Arc<View>,
     policy: Policy,
-    login: Login,
+    login: Rc<Login>,
     /// Where the client is, for the log.
     address: Vec<u8>,
     force_file_mode: Option<u32>,
@@ -111,7 +112,7 @@ impl Session {
     pub fn new(
         view: View,
         policy: Policy,
-        login: Login,
+        login: Rc<Login>,
         address: Vec<u8>,
         force_file_mode: Option<u32>,
     ) -> Self {
@@ -286,7 +287,7 @@ impl Session {
     /// Logs a packet that is too long.
     fn log_oversized(&self) {
         log::emit(Level::Error, || Event::Oversized {
-            user: self.login.user.clone().into_vec(),
+            user: self.login.user().to_vec(),
             address: self.address.clone(),
         });
     }
