@@ -5,6 +5,7 @@ mod split;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
@@ -12,7 +13,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use crate::fs::Bind;
 use crate::identity::Login;
 use crate::log::{Facility, Level, Target};
-use crate::policy::Policy;
+use crate::policy::{self, Policy, Rules};
 use crate::sandbox;
 use crate::session::dispatch::REQUESTS;
 use crate::session::extended::EXTENSIONS;
@@ -76,6 +77,9 @@ struct Typed {
     /// With --root: let the client change .ssh and the start files of shells, too
     #[arg(long)]
     no_protect: bool,
+
+    #[command(flatten)]
+    policy: policy::Args,
 
     /// Umask of the session, octal
     #[arg(short = 'u', long, value_name = "UMASK", action = ArgAction::Append, allow_hyphen_values = true)]
@@ -179,6 +183,8 @@ pub enum Error {
     },
     #[error("--bind needs --root: without it the client sees the whole host")]
     BindWithoutRoot,
+    #[error(transparent)]
+    Policy(#[from] policy::Invalid),
 }
 
 impl Error {
@@ -191,7 +197,8 @@ impl Error {
             | Self::LogLevel(_)
             | Self::LogFacility(_)
             | Self::Jail { .. }
-            | Self::BindWithoutRoot => 1,
+            | Self::BindWithoutRoot
+            | Self::Policy(_) => 1,
             Self::Umask(_)
             | Self::FileMode(_)
             | Self::AllowedTwice
@@ -336,6 +343,8 @@ fn settings(
             read_only: typed.read_only,
             denylist: values.denylist,
             allowlist: values.allowlist,
+            rules: Arc::new(Rules::new(&typed.policy)?),
+            keep_setuid: typed.policy.keep_setuid.keep_setuid,
         },
         sandbox: typed.sandbox,
         command,

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
@@ -102,6 +103,16 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
                     error => error.to_string(),
                 },
             });
+        }
+    }
+    if settings.policy.keep_setuid {
+        view.keep_bits();
+    }
+    if settings.policy.rules.judge_anything() {
+        let rules = Arc::clone(&settings.policy.rules);
+        let modes = rules.modes;
+        if let Err(errno) = view.ask(rules, modes) {
+            return fail(&format!("cannot open /: {}", cause(errno)));
         }
     }
     if let Err(missing) = lock(settings.sandbox, &view, settings.policy.read_only) {

@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &[]),
     ("launch", &["log"]),
     ("log", &[]),
-    ("policy", &["log"]),
+    // Rules judge deeds, which are said in the words of fs.
+    ("policy", &["fs", "log"]),
     ("protocol", &[]),
     ("sandbox", &[]),
     ("session", &["fs", "identity", "log", "policy", "protocol"]),

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,6 +13,7 @@ use nix::sys::stat::{fstat, fstatat};
 use rustix::fs::RawDir;
 
 use super::Result;
+use super::judge::{Identity, Judge};
 use super::ops::FileStat;
 use super::view::Tree;
 
@@ -25,6 +26,8 @@ pub struct Dir {
     taken: usize,
     ended: bool,
     jailed: Option<Jailed>,
+    /// Who is asked which entries are listed, and the canonical path in the view.
+    judged: Option<(Arc<dyn Judge>, Vec<u8>)>,
     /// What the kernel told of the first of the pending names; none of one that it failed.
     seen: Vec<Option<FileStat>>,
 }
@@ -57,6 +60,7 @@ impl Dir {
             taken: 0,
             ended: false,
             jailed: None,
+            judged: None,
             seen: Vec::new(),
         }
     }
@@ -76,6 +80,14 @@ impl Dir {
         }
     }
 
+    /// The same, of which only those entries are listed that `judge` lists; `path` is its own.
+    pub(super) fn judged(self, judge: &Arc<dyn Judge>, path: &[u8]) -> Self {
+        Self {
+            judged: Some((Arc::clone(judge), path.to_vec())),
+            ..self
+        }
+    }
+
     /// Gives entry after entry to `take`, with its attributes (of a link, the link's), until it is full or the directory ends.
     ///
     /// An entry that cannot be stat'ed, since it has gone meanwhile or the file system fails it, is left out.
@@ -90,7 +102,11 @@ impl Dir {
         for name in names(pending) {
             let (_, bare) = name.split_last().unwrap_or((&0, &[]));
             let known = seen.next();
-            if give(&self.fd, self.jailed.as_ref(), bare, known, &mut take) == Listed::Full {
+            let shown = Shown {
+                jailed: self.jailed.as_ref(),
+                judged: self.judged.as_ref(),
+            };
+            if give(&self.fd, &shown, bare, known, &mut take) == Listed::Full {
                 return Ok(());
             }
             self.taken += name.len();
@@ -112,9 +128,12 @@ impl Dir {
             match entries.next() {
                 Some(Ok(entry)) => {
                     let name = entry.file_name();
-                    let jailed = self.jailed.as_ref();
+                    let shown = Shown {
+                        jailed: self.jailed.as_ref(),
+                        judged: self.judged.as_ref(),
+                    };
                     full = full
-                        || give(&self.fd, jailed, name.to_bytes(), None, &mut take) == Listed::Full;
+                        || give(&self.fd, &shown, name.to_bytes(), None, &mut take) == Listed::Full;
                     if full {
                         self.pending.extend_from_slice(name.to_bytes_with_nul());
                     }
@@ -217,7 +236,8 @@ impl Dir {
         };
         for (name, fd) in jailed.bound.iter().skip(jailed.listed) {
             if let Ok(stat) = fstat(fd) {
-                if take(name, &stat) == Listed::Full {
+                let identity = || Identity::of(fd.as_fd());
+                if shown(self.judged.as_ref(), name, &stat, &identity, take) == Listed::Full {
                     return;
                 }
             }
@@ -260,17 +280,24 @@ fn length(pending: &[u8]) -> usize {
     2 * pending.len() + count * TOLD
 }
 
+/// What changes a listing on its way to the client.
+struct Shown<'d> {
+    jailed: Option<&'d Jailed>,
+    judged: Option<&'d (Arc<dyn Judge>, Vec<u8>)>,
+}
+
 /// `known` is what was asked before.
 fn give(
     dir: &OwnedFd,
-    jailed: Option<&Jailed>,
+    shows: &Shown<'_>,
     name: &[u8],
     known: Option<Option<FileStat>>,
     take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
 ) -> Listed {
-    if let Some(jailed) = jailed {
+    let identity = || Identity::at(dir.as_fd(), name);
+    if let Some(jailed) = shows.jailed {
         if name == b".." {
-            return take(name, &jailed.above);
+            return shown(shows.judged, name, &jailed.above, &identity, take);
         }
         if jailed.bound.iter().any(|(bound, _)| bound == name) {
             return Listed::Taken;
@@ -278,9 +305,31 @@ fn give(
     }
     let stat = known.unwrap_or_else(|| fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok());
     match stat {
-        Some(stat) => take(name, &stat),
+        Some(stat) => shown(shows.judged, name, &stat, &identity, take),
         None => Listed::Taken,
     }
+}
+
+/// Gives an entry on, if the judge lets it be listed.
+fn shown(
+    judged: Option<&(Arc<dyn Judge>, Vec<u8>)>,
+    name: &[u8],
+    stat: &FileStat,
+    identity: &dyn Fn() -> Option<Identity>,
+    take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
+) -> Listed {
+    let Some((judge, path)) = judged else {
+        return take(name, stat);
+    };
+    let path = [path.as_slice(), b"/", name].concat();
+    if !matches!(name, b"." | b"..") && !judge.lists(&path, identity) {
+        return Listed::Taken;
+    }
+    let mut stat = *stat;
+    if judge.conceals() {
+        stat.st_nlink = 1;
+    }
+    take(name, &stat)
 }
 
 /// As glibc's readdir(3) has it.

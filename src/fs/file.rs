@@ -6,15 +6,17 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::copy_file_range;
-use nix::sys::stat::{Mode, fchmod, futimens};
+use nix::sys::stat::{Mode, SFlag, fchmod, futimens};
 use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
+use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
 use super::ops::{self, FileStat};
-use super::place::Id;
+use super::place::{Id, kind};
 use super::protect::{self, Protect};
+use super::view::permitted;
 use super::{Answer, Error, Result, again};
 
 /// An open file.
@@ -38,6 +40,39 @@ pub(super) struct Guard {
     pub(super) protected: bool,
     /// What tells whether the file has become protected since.
     pub(super) protect: Option<Arc<Protect>>,
+    /// Whether a client's setuid, setgid and sticky bits are set.
+    pub(super) keeps_bits: bool,
+    pub(super) judged: Option<Judged>,
+}
+
+/// Who is asked before the file is changed, and what is to be known for it.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    judge: Arc<dyn Judge>,
+    /// The canonical path in the view by which it was opened.
+    path: Vec<u8>,
+    /// Whether the client opened it for appending.
+    appends: bool,
+    /// Whether the OPEN created it.
+    made: bool,
+}
+
+impl Guard {
+    /// Asks `judge` from now on.
+    pub(super) fn judged(
+        &mut self,
+        judge: &Arc<dyn Judge>,
+        path: &[u8],
+        appends: bool,
+        made: bool,
+    ) {
+        self.judged = Some(Judged {
+            judge: Arc::clone(judge),
+            path: path.to_vec(),
+            appends,
+            made,
+        });
+    }
 }
 
 /// Where a piece of a copy ended.
@@ -97,6 +132,51 @@ impl File {
             return Err(Error::Protected);
         }
         Ok(())
+    }
+
+    /// Whether so many bytes may be written there now.
+    ///
+    /// # Errors
+    /// Those of [`File::changeable`], and those of a judge.
+    pub fn writable(&self, offset: u64, length: u64) -> Answer<()> {
+        self.changeable()?;
+        let Some(judged) = &self.guard.judged else {
+            return Ok(());
+        };
+        let writing = Writing {
+            from: offset,
+            length,
+            size: self.stat()?.st_size as u64,
+            appends: judged.appends,
+        };
+        judged.judge.write(&writing, &|| judge::free(self.as_fd()))
+    }
+
+    /// Whether a piece of `from` may be copied there now: how much of it, of `len` bytes.
+    ///
+    /// # Errors
+    /// As for [`File::writable`].
+    pub fn copyable(&self, to_offset: u64, from: &Self, offset: u64, len: u64) -> Answer<u64> {
+        if self.guard.judged.is_none() {
+            self.changeable()?;
+            return Ok(len);
+        }
+        let size = from.stat()?.st_size as u64;
+        let piece = len.min(COPY_PIECE).min(size.saturating_sub(offset));
+        self.writable(to_offset, piece)?;
+        // One byte, to see whether it ends there in truth.
+        Ok(piece.max(1))
+    }
+
+    /// Whether an attribute, or the size, is to be set.
+    fn sets(&self, effect: Effect) -> Answer<bool> {
+        self.changeable()?;
+        let Some(judged) = &self.guard.judged else {
+            return Ok(true);
+        };
+        let stat = self.stat()?;
+        let deed = Deed::of(effect, &judged.path, &stat, self.as_fd(), judged.made);
+        Ok(judged.judge.judge(&[deed])? == Verdict::Go)
     }
 
     /// Which file it is.
@@ -207,7 +287,9 @@ impl File {
     /// As ftruncate(2).
     pub fn truncate(&self, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        self.changeable()?;
+        if !self.sets(Effect::Resize(size as u64))? {
+            return Ok(());
+        }
         Ok(again(|| ftruncate(&self.fd, size))?)
     }
 
@@ -216,8 +298,12 @@ impl File {
     /// # Errors
     /// As fchmod(2).
     pub fn chmod(&self, mode: u32) -> Answer<()> {
-        self.changeable()?;
-        Ok(fchmod(&self.fd, Mode::from_bits_truncate(mode))?)
+        if !self.sets(Effect::Permissions)? {
+            return Ok(());
+        }
+        let all = self.guard.keeps_bits || kind(&self.stat()?) == SFlag::S_IFDIR;
+        let mode = Mode::from_bits_truncate(permitted(mode, all));
+        Ok(fchmod(&self.fd, mode)?)
     }
 
     /// Sets access and modification time, in seconds since the Epoch.
@@ -225,7 +311,9 @@ impl File {
     /// # Errors
     /// As futimens(3).
     pub fn utimes(&self, atime: u32, mtime: u32) -> Answer<()> {
-        self.changeable()?;
+        if !self.sets(Effect::Times)? {
+            return Ok(());
+        }
         Ok(futimens(
             &self.fd,
             &ops::seconds(atime),
@@ -238,7 +326,9 @@ impl File {
     /// # Errors
     /// As fchown(2).
     pub fn chown(&self, uid: u32, gid: u32) -> Answer<()> {
-        self.changeable()?;
+        if !self.sets(Effect::Owner)? {
+            return Ok(());
+        }
         Ok(fchown(
             &self.fd,
             Some(Uid::from_raw(uid)),

@@ -6,6 +6,8 @@
 mod dir;
 mod direct;
 mod file;
+mod judge;
+mod open;
 mod ops;
 mod pipe;
 mod place;
@@ -18,11 +20,13 @@ mod view;
 
 pub use dir::{Dir, Listed};
 pub use file::{CopyEnd, CopyError, File};
-pub use ops::{FileStat, Follow, OpenHow};
+pub use judge::{Deed, Effect, Identity, Judge, Refusal, Verdict, Writing};
+pub use open::OpenHow;
+pub use ops::{FileStat, Follow};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::Id as FileId;
 pub use setup::{Bind, SetUp};
-pub use view::View;
+pub use view::{Modes, View};
 
 use nix::errno::Errno;
 
@@ -38,9 +42,18 @@ pub enum Error {
     /// It would have turned a locked key into a shell.
     #[error("protected (--no-protect)")]
     Protected,
-    /// A symbolic link stands where none stood when the path was resolved; the view resolves again.
-    #[error("a symbolic link appeared")]
+    /// A judge forbids it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Something else stands there than when the path was resolved; the view resolves again.
+    #[error("something else appeared")]
     Link,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// What came of something done in the view.

@@ -1,24 +1,24 @@
 //! What is done by (directory descriptor, name): one function a request, each the system call that its doc names.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, mkdirat, umask, utimensat,
+    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, mkdirat, utimensat,
 };
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
 
-use super::file::Guard;
+use super::judge::{Deed, Effect, Identity};
+use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
 use super::resolve::{Aim, Intent, PATH_MAX, is_directory};
 use super::verdict::{free, one_tree};
-use super::{Answer, Dir, Error, File, Result, View, again};
+use super::{Answer, Dir, Error, Result, View, again};
 
 /// What the kernel tells of a file.
 pub type FileStat = nix::sys::stat::FileStat;
@@ -32,108 +32,7 @@ pub enum Follow {
     No,
 }
 
-/// How a file is to be opened.
-#[derive(Clone, Copy, Debug)]
-pub struct OpenHow {
-    /// Access mode, `O_APPEND`, `O_CREAT`, `O_TRUNC`, `O_EXCL`.
-    pub flags: OFlag,
-    /// The mode of a file that is created, octal.
-    pub mode: u32,
-    /// Whether that mode is exact, or one from which the umask takes bits.
-    pub exact: bool,
-}
-
-impl OpenHow {
-    /// Whether a file is created where there is none.
-    #[must_use]
-    pub fn creates(&self) -> bool {
-        self.flags.contains(OFlag::O_CREAT)
-    }
-
-    /// The same, but where it creates it opens nothing that is there.
-    #[must_use]
-    pub fn only_new(mut self) -> Self {
-        self.flags.set(OFlag::O_EXCL, self.creates());
-        self
-    }
-}
-
 impl View {
-    /// Opens a file; a FIFO or a device without a peer never blocks, and in a jail neither is opened at all.
-    ///
-    /// # Errors
-    /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; in a jail `EOPNOTSUPP` for all that is neither file nor directory.
-    pub fn open(&self, path: &Path, how: OpenHow) -> Answer<File> {
-        let creates = how.flags.contains(OFlag::O_CREAT);
-        // The host's kernel says the same by itself.
-        let slash = path.as_os_str().as_bytes().ends_with(b"/");
-        if creates && slash && self.jail().is_some() {
-            return self.act(path, Aim::Entry, Intent::Look, |place| {
-                match place.lstat() {
-                    Err(Errno::EACCES) => Err(Errno::EACCES.into()),
-                    _ => Err(Errno::EISDIR.into()),
-                }
-            });
-        }
-        let aim = if creates && how.flags.contains(OFlag::O_EXCL) {
-            Aim::Link
-        } else {
-            Aim::Target
-        };
-        let writes =
-            how.flags & OFlag::O_ACCMODE != OFlag::O_RDONLY || how.flags.contains(OFlag::O_TRUNC);
-        let intent = if writes || creates || self.watches_reads() {
-            Intent::Change
-        } else {
-            Intent::Look
-        };
-        self.act(path, aim, intent, |place| {
-            let mut flags = how.flags | OFlag::O_NOCTTY;
-            if place.slash {
-                // Behind a link.
-                if creates {
-                    return Err(Errno::EISDIR.into());
-                }
-                flags |= OFlag::O_DIRECTORY;
-            }
-            let mut guard = Guard::default();
-            if let Some(jailed) = &place.jailed {
-                let follow = if aim == Aim::Link {
-                    Follow::No
-                } else {
-                    Follow::Yes
-                };
-                let there = match place.stat(follow) {
-                    Ok(stat) => Some(stat),
-                    Err(Error::Kernel(Errno::ENOENT)) if creates => None,
-                    Err(error) => return Err(error),
-                };
-                if let Some(stat) = there.as_ref().filter(|_| aim == Aim::Target) {
-                    is_plain(stat)?;
-                }
-                if writes || there.is_none() {
-                    self.changeable(place, there.as_ref())?;
-                }
-                guard = Guard {
-                    read_only: jailed.read_only,
-                    protected: jailed.protected || self.is_protected(there.as_ref()),
-                    protect: self.jail().and_then(|jail| jail.protect.clone()),
-                };
-            }
-            // One session is one process, and nothing else creates files while this call runs.
-            let mask = how.exact.then(|| umask(Mode::empty()));
-            let opened = open(place, flags, Mode::from_bits_truncate(how.mode));
-            if let Some(mask) = mask {
-                umask(mask);
-            }
-            Ok(File::new(
-                opened?,
-                how.flags.contains(OFlag::O_APPEND),
-                guard,
-            ))
-        })
-    }
-
     /// Opens a directory for listing.
     ///
     /// # Errors
@@ -142,6 +41,7 @@ impl View {
         self.act(path, Aim::Target, Intent::Look, |place| {
             // O_NONBLOCK as opendir(3) has it: what is no directory must not block before the kernel sees that.
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
+            self.ask_about(Effect::List, place, Follow::Yes)?;
             let fd = place.open(flags, Mode::empty())?;
             let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
                 return Ok(Dir::new(fd));
@@ -155,7 +55,11 @@ impl View {
             } else {
                 Vec::new()
             };
-            Ok(Dir::in_jail(fd, above, &bound))
+            let dir = Dir::in_jail(fd, above, &bound);
+            Ok(match self.judge() {
+                Some(judge) => dir.judged(judge, place.canonical()),
+                None => dir,
+            })
         })
     }
 
@@ -167,7 +71,11 @@ impl View {
     /// # Errors
     /// As fstatat(2).
     pub fn stat(&self, path: &Path, follow: Follow) -> Answer<FileStat> {
-        self.act(path, aim(follow), Intent::Look, |place| place.stat(follow))
+        self.act(path, aim(follow), Intent::Look, |place| {
+            let stat = place.stat(follow)?;
+            self.allows(&[Deed::at(Effect::Look, place, Some(&stat))])?;
+            Ok(stat)
+        })
     }
 
     /// Sets the size, in bytes. Only a regular file is ever opened for it: opening a device may act.
@@ -184,8 +92,15 @@ impl View {
                 _ => return Err(Errno::EINVAL.into()),
             }
             self.changeable(place, Some(&stat))?;
+            let goes = self.allows(&[Deed::at(Effect::Resize(size as u64), place, Some(&stat))])?;
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
-            Ok(again(|| ftruncate(&file, size))?)
+            if self.is_judged() && Id::of_fd(&file)? != Id::of(&stat) {
+                return Err(Error::Link);
+            }
+            if goes {
+                again(|| ftruncate(&file, size))?;
+            }
+            Ok(())
         })
     }
 
@@ -195,9 +110,13 @@ impl View {
     /// As fchmodat(2); `EOPNOTSUPP` for a symbolic link itself.
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
         self.forget();
-        let mode = Mode::from_bits_truncate(mode);
         self.act(path, aim(follow), Intent::Change, |place| {
-            self.settable(place, follow)?;
+            let there = self.settable(place, follow)?;
+            if !self.sets(Effect::Permissions, place, there.as_ref())? {
+                return Ok(());
+            }
+            let directory = there.is_some_and(|stat| kind(&stat) == SFlag::S_IFDIR);
+            let mode = Mode::from_bits_truncate(self.permitted(mode, directory));
             let flag = match place.follow(follow) {
                 Follow::Yes => FchmodatFlags::FollowSymlink,
                 Follow::No => FchmodatFlags::NoFollowSymlink,
@@ -219,7 +138,10 @@ impl View {
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
         self.act(path, aim(follow), Intent::Change, |place| {
-            self.settable(place, follow)?;
+            let there = self.settable(place, follow)?;
+            if !self.sets(Effect::Times, place, there.as_ref())? {
+                return Ok(());
+            }
             let flag = match place.follow(follow) {
                 Follow::Yes => UtimensatFlags::FollowSymlink,
                 Follow::No => UtimensatFlags::NoFollowSymlink,
@@ -237,7 +159,10 @@ impl View {
         self.forget();
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Change, |place| {
-            self.settable(place, follow)?;
+            let there = self.settable(place, follow)?;
+            if !self.sets(Effect::Owner, place, there.as_ref())? {
+                return Ok(());
+            }
             let flags = flags(place.follow(follow));
             Ok(fchownat(
                 place.dir(),
@@ -259,6 +184,7 @@ impl View {
                 return Err(Errno::EISDIR.into());
             }
             self.removable(place)?;
+            self.ask_about_name(Effect::Remove, place)?;
             Ok(unlinkat(
                 place.dir(),
                 &*place.entry(),
@@ -284,6 +210,7 @@ impl View {
             }
             self.removable(place)?;
             self.holds_no_bind(place)?;
+            self.ask_about_name(Effect::Remove, place)?;
             Ok(unlinkat(
                 place.dir(),
                 &*place.entry(),
@@ -298,9 +225,16 @@ impl View {
     /// As mkdirat(2).
     pub fn mkdir(&self, path: &Path, mode: u32) -> Answer<()> {
         self.act(path, Aim::Entry, Intent::Change, |place| {
+            self.ask_about_new(Effect::Create, place)?;
             free(place)?;
-            let mode = Mode::from_bits_truncate(mode);
-            Ok(mkdirat(place.dir(), &*place.entry(), mode)?)
+            let exact = self.modes().dir;
+            let mode = Mode::from_bits_truncate(exact.unwrap_or(mode));
+            mkdirat(place.dir(), &*place.entry(), mode)?;
+            if let Some(exact) = exact {
+                set_exactly(place, exact)?;
+            }
+            self.made(place);
+            Ok(())
         })
     }
 
@@ -315,9 +249,12 @@ impl View {
             _ => {}
         }
         self.act(path, Aim::Entry, Intent::Change, |place| {
+            self.ask_about_new(Effect::CreateLink, place)?;
             free(place)?;
             self.not_config(place)?;
-            Ok(symlinkat(target, place.dir(), &*place.entry())?)
+            symlinkat(target, place.dir(), &*place.entry())?;
+            self.made(place);
+            Ok(())
         })
     }
 
@@ -334,6 +271,7 @@ impl View {
             if place.slash && !is_directory(place)? {
                 return Err(Errno::ENOTDIR.into());
             }
+            self.ask_about_name(Effect::Read, place)?;
             Ok(readlinkat(place.dir(), &*place.name)?)
         })
     }
@@ -349,6 +287,13 @@ impl View {
             }
             let stat = old.stat(Follow::No)?;
             one_tree(old, new)?;
+            if self.is_judged() {
+                let taken = new.lstat().ok();
+                self.allows(&[
+                    Deed::at(Effect::Alias, old, Some(&stat)),
+                    Deed::at(Effect::Create, new, taken.as_ref()),
+                ])?;
+            }
             free(new)?;
             self.changeable(old, Some(&stat))?;
             if old.jailed.is_some() && old.last == Last::Itself {
@@ -373,6 +318,7 @@ impl View {
     /// As statvfs(3).
     pub fn statvfs(&self, path: &Path) -> Answer<(Statvfs, bool)> {
         self.act(path, Aim::Target, Intent::Look, |place| {
+            self.ask_about(Effect::Look, place, Follow::Yes)?;
             let Some(jailed) = &place.jailed else {
                 // No descriptor does this: O_PATH leaves an automount as it is, and any other open may lack permission.
                 return Ok((again(|| statvfs(&*place.name))?, false));
@@ -391,33 +337,60 @@ impl View {
         })
     }
 
-    /// Whether a file's way must be looked at even where it is only read, since its handle may be used to change attributes.
-    fn watches_reads(&self) -> bool {
-        let jail = self.jail();
-        let protect = jail.and_then(|jail| jail.protect.as_ref());
-        protect.is_some_and(|protect| protect.visible)
+    /// Asks about an effect on what stands in `place`, if anybody is to be asked.
+    fn ask_about(&self, effect: Effect, place: &Place<'_>, follow: Follow) -> Answer<()> {
+        if self.is_judged() {
+            let stat = place.stat(follow)?;
+            self.allows(&[Deed::at(effect, place, Some(&stat))])?;
+        }
+        Ok(())
+    }
+
+    /// The same, of the object itself where that is a link.
+    fn ask_about_name(&self, effect: Effect, place: &Place<'_>) -> Answer<()> {
+        if self.is_judged() {
+            let stat = place.lstat()?;
+            self.allows(&[Deed::at(effect, place, Some(&stat))])?;
+        }
+        Ok(())
+    }
+
+    /// The same, of a name that is to be made.
+    fn ask_about_new(&self, effect: Effect, place: &Place<'_>) -> Answer<()> {
+        if self.is_judged() {
+            let taken = place.lstat().ok();
+            self.allows(&[Deed::at(effect, place, taken.as_ref())])?;
+        }
+        Ok(())
+    }
+
+    /// Whether an attribute of what stands in `place` is to be set.
+    fn sets(&self, effect: Effect, place: &Place<'_>, there: Option<&FileStat>) -> Answer<bool> {
+        self.allows(&[Deed::at(effect, place, there)])
+    }
+
+    /// Tells of what was just made in `place`.
+    fn made(&self, place: &Place<'_>) {
+        if let Some(judge) = self.judge() {
+            if let Some(made) = Identity::at(place.dir(), &place.name) {
+                judge.made(made);
+            }
+        }
     }
 }
 
-/// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
-fn open(place: &Place<'_>, flags: OFlag, mode: Mode) -> Answer<OwnedFd> {
-    match place.open(flags | OFlag::O_NONBLOCK, mode) {
-        Err(Error::Kernel(Errno::EWOULDBLOCK)) if is_regular(place) => place.open(flags, mode),
-        result => result,
-    }
-}
-
-fn is_regular(place: &Place<'_>) -> bool {
-    place
-        .stat(Follow::Yes)
-        .is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
-}
-
-/// In a jail only files and directories are opened: a device or a FIFO is a way out to whatever serves it.
-fn is_plain(stat: &FileStat) -> Result<()> {
-    match kind(stat) {
-        SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
-        _ => Err(Errno::EOPNOTSUPP),
+/// Gives a directory that was just made its mode, whatever umask and default ACL have left of it.
+fn set_exactly(place: &Place<'_>, mode: u32) -> Answer<()> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
+    // One that its owner may not read cannot be opened: it is set by its name, and no link is followed.
+    match place.open(flags, Mode::empty()) {
+        Ok(dir) => Ok(fchmod(dir, Mode::from_bits_truncate(mode))?),
+        Err(Error::Kernel(Errno::EACCES)) => {
+            let mode = Mode::from_bits_truncate(mode);
+            let flag = FchmodatFlags::NoFollowSymlink;
+            Ok(fchmodat(place.dir(), &*place.name, mode, flag)?)
+        }
+        Err(error) => Err(error),
     }
 }
 

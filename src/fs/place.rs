@@ -104,6 +104,14 @@ impl<'v> Place<'v> {
         self.dir.as_fd()
     }
 
+    /// The canonical path in the view, where it was asked for; empty for the root.
+    pub(super) fn canonical(&self) -> &[u8] {
+        let known = self.jailed.as_ref();
+        known
+            .and_then(|known| known.canonical.as_deref())
+            .unwrap_or_default()
+    }
+
     /// The name, with its slash, for calls that never follow a link at the end: they know best what a slash means there.
     pub(super) fn entry(&self) -> Cow<'_, [u8]> {
         if self.slash {

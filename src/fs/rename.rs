@@ -7,10 +7,11 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
+use super::judge::{Deed, Effect};
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
 use super::verdict::one_tree;
-use super::{Answer, FileStat, Follow, Result, View};
+use super::{Answer, Error, FileStat, Follow, Result, View};
 
 impl View {
     /// Renames, replacing what stands at `newpath`, as rename(2).
@@ -21,6 +22,13 @@ impl View {
         self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
             self.renamable(old, new, Errno::EBUSY)?;
+            if self.is_judged() && !self.ask_about_rename(old, new)? {
+                // What appears there meanwhile was not judged.
+                return match move_to_free(old, new) {
+                    Err(Errno::EEXIST) => Err(Error::Link),
+                    result => Ok(result?),
+                };
+            }
             Ok(renameat(
                 old.dir(),
                 &*old.entry(),
@@ -38,14 +46,14 @@ impl View {
         self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
             self.renamable(old, new, Errno::EEXIST)?;
-            let flags = RenameFlags::RENAME_NOREPLACE;
-            match renameat2(old.dir(), &*old.entry(), new.dir(), &*new.entry(), flags) {
+            if self.is_judged() {
+                self.ask_about_rename(old, new)?;
+            }
+            match move_to_free(old, new) {
                 Err(Errno::EEXIST) => match self.dangling(newpath, new) {
                     Some(link) => replace_dangling(old, new, &link),
                     None => Err(Errno::EEXIST.into()),
                 },
-                // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
-                Err(Errno::EINVAL | Errno::ENOSYS) => Ok(rename_without_flags(old, new)?),
                 result => Ok(result?),
             }
         })
@@ -70,12 +78,40 @@ impl View {
         self.not_config(new)
     }
 
+    /// Asks whether what stands in `old` may go to `new`; whether something stands there.
+    fn ask_about_rename(&self, old: &Place<'_>, new: &Place<'_>) -> Answer<bool> {
+        let moved = old.lstat()?;
+        let taken = match new.lstat() {
+            Err(Errno::ENOENT) => None,
+            stat => Some(stat?),
+        };
+        let mut deeds = vec![Deed::at(Effect::Move, old, Some(&moved))];
+        deeds.extend(
+            taken
+                .iter()
+                .map(|stat| Deed::at(Effect::Replace, new, Some(stat))),
+        );
+        deeds.push(Deed::to(new, old, &moved));
+        self.allows(&deeds)?;
+        Ok(taken.is_some())
+    }
+
     /// The symbolic link to nothing that stands in `new`, if one does.
     fn dangling(&self, newpath: &Path, new: &Place<'_>) -> Option<FileStat> {
         let link = new.lstat().ok()?;
         let dangles = kind(&link) == SFlag::S_IFLNK
             && self.stat(newpath, Follow::Yes).err() == Some(Errno::ENOENT.into());
         dangles.then_some(link)
+    }
+}
+
+/// Renames to a name that is free.
+fn move_to_free(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+    let flags = RenameFlags::RENAME_NOREPLACE;
+    match renameat2(old.dir(), &*old.entry(), new.dir(), &*new.entry(), flags) {
+        // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
+        Err(Errno::EINVAL | Errno::ENOSYS) => rename_without_flags(old, new),
+        result => result,
     }
 }
 

@@ -56,7 +56,12 @@ impl View {
         let Some(jail) = self.jail() else {
             return act(&Place::host(path));
         };
-        if let Some(place) = jail.direct(path, intent)? {
+        // Whoever judges wants to know of every step.
+        let direct = match &jail.judge {
+            None => jail.direct(path, intent)?,
+            Some(_) => None,
+        };
+        if let Some(place) = direct {
             match act(&place) {
                 Err(Error::Link) => {}
                 result => return result,
@@ -220,6 +225,16 @@ impl<'v> Walk<'v> {
 
     /// Goes on to `name`: into a directory or along a link; or says that it is the end.
     fn step(&mut self, name: &[u8], end: bool, aim: Aim) -> Answer<Went> {
+        if let Some(judge) = &self.jail.judge {
+            if let Err(error) = judge.pass(&self.path_of(name), false) {
+                // As where nothing stands: the path of what is to be made there can be told.
+                let tells = end && aim == Aim::Path && !self.directory;
+                if tells && error == Errno::ENOENT.into() {
+                    return Ok(Went::ToTheEnd { bound: false });
+                }
+                return Err(error);
+            }
+        }
         let bound = self.jail.bound_at(self.tree(), self.here()?, name)?;
         if self.watch.is_some() && !self.protected {
             self.protected = self.holds(name)?;
@@ -288,6 +303,9 @@ impl<'v> Walk<'v> {
         self.links += 1;
         if self.links > MAX_LINKS || self.is_magic(name)? {
             return Err(Errno::ELOOP.into());
+        }
+        if let Some(judge) = &self.jail.judge {
+            judge.pass(&self.path_of(name), true)?;
         }
         if aim != Aim::Path && self.is_trap(name)? {
             return Err(Errno::EACCES.into());
@@ -380,6 +398,14 @@ impl<'v> Walk<'v> {
             }
         }
         Ok(())
+    }
+
+    /// The path in the view of `name` where the walk is.
+    fn path_of(&self, name: &[u8]) -> Vec<u8> {
+        let mut path = join(&self.steps);
+        path.push(b'/');
+        path.extend_from_slice(name);
+        path
     }
 
     fn tree(&self) -> usize {

@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, access};
 use super::place::{Id, kind};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent};
-use super::view::{Jail, Kind, Point, Start, Tree, View};
+use super::view::{Jail, Judging, Kind, Point, Start, Tree, View};
 use super::{Answer, Error, Follow};
 
 /// A directory of the host that appears in the view.
@@ -84,6 +84,7 @@ impl View {
         }
         Ok(Self {
             kind: Kind::Jail(jail),
+            judging: Judging::default(),
         })
     }
 
@@ -92,6 +93,7 @@ impl View {
     pub fn home(&self, host: &Path) -> PathBuf {
         match &self.kind {
             Kind::Host(_) => host.to_path_buf(),
+            Kind::Jail(_) if self.judging.host => host.to_path_buf(),
             Kind::Jail(jail) => jail.seen(host).unwrap_or_else(|| PathBuf::from("/")),
         }
     }

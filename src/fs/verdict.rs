@@ -30,17 +30,18 @@ impl View {
         }
     }
 
-    /// Whether the attributes of what stands in `place` may be changed.
-    pub(super) fn settable(&self, place: &Place<'_>, follow: Follow) -> Answer<()> {
+    /// Whether the attributes of what stands in `place` may be changed; in a jail, what they are.
+    pub(super) fn settable(&self, place: &Place<'_>, follow: Follow) -> Answer<Option<FileStat>> {
         if place.jailed.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         if place.slash && !is_directory(place)? {
             return Err(Errno::ENOTDIR.into());
         }
         // What is not there is not read-only either.
         let stat = place.stat(follow)?;
-        self.changeable(place, Some(&stat))
+        self.changeable(place, Some(&stat))?;
+        Ok(Some(stat))
     }
 
     /// Whether what stands in `place` may go away, or get another name.

@@ -12,6 +12,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{chdir, getcwd};
 
 use super::direct::Near;
+use super::judge::{Deed, Judge, Verdict};
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step, is_directory};
@@ -21,6 +22,27 @@ use super::{Answer, Error, Result};
 #[derive(Debug)]
 pub struct View {
     pub(super) kind: Kind,
+    pub(super) judging: Judging,
+}
+
+/// What is asked and kept to, beside what the trees themselves say.
+#[derive(Debug, Default)]
+pub(super) struct Judging {
+    judge: Option<Arc<dyn Judge>>,
+    modes: Modes,
+    /// Whether the tree is the host's all the same, and is resolved here only for the judge.
+    pub(super) host: bool,
+    /// Whether files get setuid, setgid and sticky bits that a client asks for.
+    keeps_bits: bool,
+}
+
+/// The exact modes of what is created, octal; where there is none, the client's, less the umask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Modes {
+    /// Of files.
+    pub file: Option<u32>,
+    /// Of directories.
+    pub dir: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -40,6 +62,8 @@ pub(super) struct Jail {
     pub(super) start: Vec<Start>,
     pub(super) protect: Option<Arc<Protect>>,
     pub(super) near: Near,
+    /// Who is asked at each step.
+    pub(super) judge: Option<Arc<dyn Judge>>,
 }
 
 /// A directory of the host that is part of the view, with all beneath it.
@@ -93,13 +117,80 @@ impl View {
     pub fn host() -> Self {
         Self {
             kind: Kind::Host(OnceLock::new()),
+            judging: Judging {
+                keeps_bits: true,
+                ..Judging::default()
+            },
+        }
+    }
+
+    /// Asks `judge` from now on before anything is done, and gives what is created these modes.
+    ///
+    /// The host's tree is resolved step by step then, since the kernel tells no canonical paths.
+    ///
+    /// # Errors
+    /// As open(2) of `/`.
+    pub fn ask(&mut self, judge: Arc<dyn Judge>, modes: Modes) -> Result<()> {
+        if matches!(self.kind, Kind::Host(_)) {
+            let mut host = Jail::of_host()?;
+            // A directory that was removed is none to start in.
+            if let Ok(way) = getcwd()
+                .map_err(Error::from)
+                .and_then(|here| host.way_to(&here))
+            {
+                host.start = way;
+            }
+            self.kind = Kind::Jail(host);
+            self.judging.host = true;
+        }
+        if let Kind::Jail(jail) = &mut self.kind {
+            jail.judge = Some(Arc::clone(&judge));
+        }
+        self.judging.judge = Some(judge);
+        self.judging.modes = modes;
+        Ok(())
+    }
+
+    /// Gives files the setuid, setgid and sticky bits that a client asks for, in a jail too.
+    pub fn keep_bits(&mut self) {
+        self.judging.keeps_bits = true;
+    }
+
+    pub(super) fn judge(&self) -> Option<&Arc<dyn Judge>> {
+        self.judging.judge.as_ref()
+    }
+
+    /// Whether somebody is asked before anything is done.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        self.judging.judge.is_some()
+    }
+
+    pub(super) fn modes(&self) -> Modes {
+        self.judging.modes
+    }
+
+    pub(super) fn keeps_bits(&self) -> bool {
+        self.judging.keeps_bits
+    }
+
+    /// What a file or a directory gets of a mode that a client asks for.
+    pub(super) fn permitted(&self, mode: u32, directory: bool) -> u32 {
+        permitted(mode, directory || self.keeps_bits())
+    }
+
+    /// Whether `deeds` are to be done.
+    pub(super) fn allows(&self, deeds: &[Deed<'_>]) -> Answer<bool> {
+        match self.judge() {
+            Some(judge) => Ok(judge.judge(deeds)? == Verdict::Go),
+            None => Ok(true),
         }
     }
 
     /// The root and the binds, for a lock in the kernel: the directory, and whether anything beneath it may be changed. None for the host's tree.
     #[must_use]
     pub fn trees(&self) -> Option<Vec<(BorrowedFd<'_>, bool)>> {
-        let jail = self.jail()?;
+        let jail = self.jail().filter(|_| !self.judging.host)?;
         let trees = jail.trees.iter();
         Some(
             trees
@@ -214,6 +305,7 @@ impl Jail {
             start: vec![start],
             protect: None,
             near: Near::default(),
+            judge: None,
         }
     }
 
@@ -296,6 +388,11 @@ impl Jail {
     pub(super) fn has_binds(&self) -> bool {
         self.trees.len() > 1
     }
+}
+
+/// A mode, with all of its bits or without setuid, setgid and sticky.
+pub(super) fn permitted(mode: u32, all: bool) -> u32 {
+    if all { mode } else { mode & !0o7000 }
 }
 
 pub(super) fn absolute(path: Vec<u8>) -> PathBuf {

@@ -1,8 +1,89 @@
-//! What may run: read-only mode, the denylist and the allowlist, in this order.
+//! What may run and what may happen: requests by their names, and rules that judge by effect.
 //!
-//! Knows the names of operations, nothing of files or sessions.
+//! A rule is a file. It knows deeds ([`crate::fs::Deed`]), nothing of requests or sessions; the verdict on all of them is
+//! [`Rules::judge`], in the order of the manual's table.
+
+pub mod append_only;
+pub mod deny;
+pub mod drop_box;
+pub mod glob;
+pub mod hide;
+pub mod ignore_setstat;
+pub mod keep_setuid;
+pub mod max_file_size;
+pub mod modes;
+pub mod no_delete;
+pub mod no_overwrite;
+pub mod own;
+pub mod reserve_free;
+pub mod rules;
+pub mod units;
+
+pub use rules::Rules;
+
+use std::sync::Arc;
 
 use crate::log::{self, Event, Level};
+
+/// The flags of all rules.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+#[allow(missing_docs, reason = "each says it")]
+pub struct Args {
+    #[command(flatten)]
+    pub no_overwrite: no_overwrite::Args,
+    #[command(flatten)]
+    pub no_delete: no_delete::Args,
+    #[command(flatten)]
+    pub append_only: append_only::Args,
+    #[command(flatten)]
+    pub drop_box: drop_box::Args,
+    #[command(flatten)]
+    pub hide: hide::Args,
+    #[command(flatten)]
+    pub deny: deny::Args,
+    #[command(flatten)]
+    pub modes: modes::Args,
+    #[command(flatten)]
+    pub ignore_setstat: ignore_setstat::Args,
+    #[command(flatten)]
+    pub max_file_size: max_file_size::Args,
+    #[command(flatten)]
+    pub reserve_free: reserve_free::Args,
+    #[command(flatten)]
+    pub keep_setuid: keep_setuid::Args,
+}
+
+/// A flag's value makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("Invalid {flag} \"{value}\": {why}")]
+pub struct Invalid {
+    flag: &'static str,
+    value: String,
+    why: &'static str,
+}
+
+impl Invalid {
+    fn new(flag: &'static str, value: &str, why: &'static str) -> Self {
+        Self {
+            flag,
+            value: value.to_owned(),
+            why,
+        }
+    }
+
+    /// What `read` says of a value, if there is one.
+    fn of<T>(
+        flag: &'static str,
+        value: Option<&String>,
+        read: impl FnOnce(&str) -> Result<Option<T>, &'static str>,
+    ) -> Result<Option<T>, Self> {
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        read(value).map_err(|why| Self::new(flag, value, why))
+    }
+}
 
 /// What a request is called on the command line, and whether it changes anything.
 ///
@@ -29,6 +110,10 @@ pub struct Policy {
     pub denylist: Option<String>,
     /// `-p`: names that alone are allowed.
     pub allowlist: Option<String>,
+    /// What may happen to what.
+    pub rules: Arc<Rules>,
+    /// `--keep-setuid`.
+    pub keep_setuid: bool,
 }
 
 impl Policy {

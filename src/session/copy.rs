@@ -114,7 +114,9 @@ impl Copy {
             return Ok(0);
         }
         let len = self.rest.unwrap_or(u64::MAX);
-        self.to.changeable()?;
+        let len = self
+            .to
+            .copyable(self.to_offset, &self.from, self.offset, len)?;
         match self
             .from
             .copy_piece(self.offset, &self.to, self.to_offset, len)

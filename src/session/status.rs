@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use nix::errno::Errno;
 
-use crate::fs;
+use crate::fs::{self, Refusal};
 use crate::log::openssh::status_text;
 use crate::policy::Refused;
 use crate::protocol::{Malformed, StatusCode};
@@ -65,7 +65,10 @@ impl From<fs::Error> for Status {
     fn from(error: fs::Error) -> Self {
         match error {
             fs::Error::Kernel(errno) => errno.into(),
-            fs::Error::Protected | fs::Error::Link => {
+            fs::Error::Refused(Refusal::Limit(..)) => {
+                Self::because(StatusCode::Failure, &error.to_string())
+            }
+            fs::Error::Protected | fs::Error::Refused(_) | fs::Error::Link => {
                 Self::because(StatusCode::PermissionDenied, &error.to_string())
             }
         }

@@ -277,7 +277,7 @@ pub(super) fn asked_write<'p>(
 /// # Errors
 /// The first half tells why it may not, the second what the kernel said.
 pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(), Errno>> {
-    file.changeable()?;
+    file.writable(offset, data.len() as u64)?;
     Ok(file.write_at(data, offset))
 }
 

@@ -1,0 +1,280 @@
+//! Deeds: what a request is about to do to which object. A judge hears of them before they are done, and may forbid them.
+//!
+//! The view says what will happen, whoever asks for it and by whatever name; what is allowed is decided elsewhere.
+
+use std::fmt;
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use nix::sys::stat::SFlag;
+use nix::sys::statvfs::fstatvfs;
+use rustix::fs::{AtFlags, StatxFlags, statx};
+
+use super::ops::FileStat;
+use super::place::{Id, Place, kind};
+use super::{Answer, again};
+
+/// What happens to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Its attributes are told.
+    Look,
+    /// What a file or a link holds is told.
+    Read,
+    /// The names in a directory are told.
+    List,
+    /// A file is opened to be written, wherever in it.
+    Content,
+    /// A file is emptied.
+    Truncate,
+    /// A file gets this size, in bytes.
+    Resize(u64),
+    /// A new file or directory gets this name. Where something stands there already, nothing happens.
+    Create,
+    /// A new symbolic link gets this name.
+    CreateLink,
+    /// A file gets a second name.
+    Alias,
+    /// An object loses this name, and gets another one.
+    Move,
+    /// That other name: the path is the new one, the object the one that moves.
+    MoveTo,
+    /// An object loses this name.
+    Remove,
+    /// An object loses this name to another one.
+    Replace,
+    /// The permissions are set.
+    Permissions,
+    /// Access and modification time are set.
+    Times,
+    /// Owner and group are set.
+    Owner,
+}
+
+/// An effect, and the object that it is about to have.
+pub struct Deed<'a> {
+    /// What will happen.
+    pub effect: Effect,
+    path: &'a [u8],
+    there: Option<&'a FileStat>,
+    at: At<'a>,
+    /// Whether it is done by the handle that created the object.
+    pub by_maker: bool,
+}
+
+/// Where the kernel can be asked for more.
+enum At<'a> {
+    Name(BorrowedFd<'a>, &'a [u8]),
+    Open(BorrowedFd<'a>),
+}
+
+impl fmt::Debug for Deed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.effect, self.path.escape_ascii())
+    }
+}
+
+impl<'a> Deed<'a> {
+    /// What will happen to `there`, which stands in `place`; to nothing, if nothing does.
+    pub(super) fn at(effect: Effect, place: &'a Place<'_>, there: Option<&'a FileStat>) -> Self {
+        Self {
+            effect,
+            path: place.canonical(),
+            there,
+            at: At::Name(place.dir(), &place.name),
+            by_maker: false,
+        }
+    }
+
+    /// Where `moved`, which stands in `old`, will go.
+    pub(super) fn to(new: &'a Place<'_>, old: &'a Place<'_>, moved: &'a FileStat) -> Self {
+        Self {
+            effect: Effect::MoveTo,
+            path: new.canonical(),
+            there: Some(moved),
+            at: At::Name(old.dir(), &old.name),
+            by_maker: false,
+        }
+    }
+
+    /// What will happen to an open file.
+    pub(super) fn of(
+        effect: Effect,
+        path: &'a [u8],
+        there: &'a FileStat,
+        file: BorrowedFd<'a>,
+        by_maker: bool,
+    ) -> Self {
+        Self {
+            effect,
+            path,
+            there: Some(there),
+            at: At::Open(file),
+            by_maker,
+        }
+    }
+
+    /// The canonical path in the view; empty for its root.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        self.path
+    }
+
+    /// Whether there is such an object.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.there.is_some()
+    }
+
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.there.is_some_and(|stat| kind(stat) == SFlag::S_IFDIR)
+    }
+
+    /// Its present size, in bytes.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.there.map(|stat| stat.st_size as u64)
+    }
+
+    /// Which object it is.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        let id = Id::of(self.there?);
+        let found = match self.at {
+            At::Name(dir, name) => Identity::at(dir, name),
+            At::Open(file) => Identity::of(file),
+        };
+        found.filter(|found| found.id == id)
+    }
+
+    /// How many bytes of its file system are free for the user.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        match self.at {
+            At::Name(fd, _) | At::Open(fd) => free(fd),
+        }
+    }
+}
+
+/// Bytes that are free for the user where a descriptor is open.
+pub(super) fn free(fd: BorrowedFd<'_>) -> Option<u64> {
+    let figures = again(|| fstatvfs(fd)).ok()?;
+    figures
+        .blocks_available()
+        .checked_mul(figures.fragment_size())
+}
+
+/// An object, whatever its names, and although inodes are used again: device, inode, and when it came to be, where the file system knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    id: Id,
+    birth: Option<(i64, u32)>,
+}
+
+impl Identity {
+    /// Of what has this name.
+    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
+        Self::ask(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Of what is open.
+    pub(super) fn of(file: BorrowedFd<'_>) -> Option<Self> {
+        Self::ask(file, b"", AtFlags::EMPTY_PATH)
+    }
+
+    fn ask(dir: BorrowedFd<'_>, name: &[u8], flags: AtFlags) -> Option<Self> {
+        let wanted = StatxFlags::INO | StatxFlags::BTIME;
+        let found = statx(dir, name, flags, wanted).ok()?;
+        let device = nix::libc::makedev(found.stx_dev_major, found.stx_dev_minor);
+        let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+        let birth = found.stx_btime;
+        Some(Self {
+            id: Id::new(device, found.stx_ino),
+            birth: known.then_some((birth.tv_sec, birth.tv_nsec)),
+        })
+    }
+}
+
+/// Data that is about to be written to an open file.
+#[derive(Clone, Copy, Debug)]
+pub struct Writing {
+    /// Where it begins, in bytes from the start of the file.
+    pub from: u64,
+    /// How many bytes.
+    pub length: u64,
+    /// The present size of the file, in bytes.
+    pub size: u64,
+    /// Whether the client opened it for appending: then it begins at the end.
+    pub appends: bool,
+}
+
+impl Writing {
+    /// Where it ends.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let from = if self.appends { self.size } else { self.from };
+        from.saturating_add(self.length)
+    }
+}
+
+/// What becomes of deeds that are not forbidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are done.
+    Go,
+    /// They are not done, and the client is told that they were.
+    Leave,
+}
+
+/// Why something is forbidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The flag that forbids it, as it is written.
+    Forbidden(&'static str),
+    /// The flag that sets a limit, and what the kernel says where its own is reached.
+    Limit(Errno, &'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forbidden(flag) => f.write_str(flag),
+            Self::Limit(errno, flag) => write!(f, "{} ({flag})", errno.desc()),
+        }
+    }
+}
+
+/// Who is asked before something is done.
+pub trait Judge: fmt::Debug + Send + Sync {
+    /// All that a request is about to do.
+    ///
+    /// # Errors
+    /// It is forbidden. `ENOENT` where the client is to believe that there is no such object.
+    fn judge(&self, deeds: &[Deed<'_>]) -> Answer<Verdict>;
+
+    /// Whether a walk may pass by this path; or, where it is a link's, along that link.
+    ///
+    /// # Errors
+    /// As for [`Judge::judge`].
+    fn pass(&self, path: &[u8], link: bool) -> Answer<()>;
+
+    /// Whether an entry of a directory is listed. `identity` asks the kernel.
+    fn lists(&self, path: &[u8], identity: &dyn Fn() -> Option<Identity>) -> bool;
+
+    /// Whether anything may be left out of a listing: then numbers of links, which would tell how much, are not told.
+    fn conceals(&self) -> bool;
+
+    /// Data is about to be written. `free` asks the kernel how many bytes of the file system are.
+    ///
+    /// # Errors
+    /// It is forbidden.
+    fn write(&self, writing: &Writing, free: &dyn Fn() -> Option<u64>) -> Answer<()>;
+
+    /// Whether all that is written goes to the end of a file, whatever the client says.
+    fn appends_only(&self) -> bool;
+
+    /// The session has made this object.
+    fn made(&self, object: Identity);
+}

@@ -1,0 +1,256 @@
+//! Opening files: without waiting for a peer, and, where a judge is asked, without a moment between verdict and deed.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, SFlag, fchmod, umask};
+use nix::unistd::ftruncate;
+
+use super::file::Guard;
+use super::judge::{Deed, Effect, Identity, Judge};
+use super::ops::{FileStat, fstat};
+use super::place::{Id, Place, kind};
+use super::resolve::{Aim, Intent};
+use super::{Answer, Error, File, Follow, Result, View, again};
+
+/// How a file is to be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenHow {
+    /// Access mode, `O_APPEND`, `O_CREAT`, `O_TRUNC`, `O_EXCL`.
+    pub flags: OFlag,
+    /// The mode of a file that is created, octal.
+    pub mode: u32,
+    /// Whether that mode is exact, or one from which the umask takes bits.
+    pub exact: bool,
+}
+
+impl OpenHow {
+    /// Whether a file is created where there is none.
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        self.flags.contains(OFlag::O_CREAT)
+    }
+
+    /// The same, but where it creates it opens nothing that is there.
+    #[must_use]
+    pub fn only_new(mut self) -> Self {
+        self.flags.set(OFlag::O_EXCL, self.creates());
+        self
+    }
+
+    fn has(&self, flag: OFlag) -> bool {
+        self.flags.contains(flag)
+    }
+
+    fn access(&self) -> OFlag {
+        self.flags & OFlag::O_ACCMODE
+    }
+
+    /// What it does to a file that is there, or to the name where none is.
+    fn effects(&self, exists: bool) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.creates() {
+            effects.push(Effect::Create);
+        }
+        // The handle that creates a file may do with it as it likes.
+        if exists {
+            if self.access() != OFlag::O_WRONLY {
+                effects.push(Effect::Read);
+            }
+            if self.access() != OFlag::O_RDONLY {
+                effects.push(Effect::Content);
+            }
+            if self.has(OFlag::O_TRUNC) {
+                effects.push(Effect::Truncate);
+            }
+        }
+        effects
+    }
+}
+
+impl View {
+    /// Opens a file; a FIFO or a device without a peer never blocks, and in a jail neither is opened at all.
+    ///
+    /// # Errors
+    /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; in a jail `EOPNOTSUPP` for all that is neither file nor directory.
+    pub fn open(&self, path: &Path, how: OpenHow) -> Answer<File> {
+        let creates = how.creates();
+        // The host's kernel says the same by itself.
+        let slash = path.as_os_str().as_bytes().ends_with(b"/");
+        if creates && slash && self.jail().is_some() {
+            return self.act(path, Aim::Entry, Intent::Look, |place| {
+                match place.lstat() {
+                    Err(Errno::EACCES) => Err(Errno::EACCES.into()),
+                    _ => Err(Errno::EISDIR.into()),
+                }
+            });
+        }
+        let aim = if creates && how.has(OFlag::O_EXCL) {
+            Aim::Link
+        } else {
+            Aim::Target
+        };
+        let writes = how.access() != OFlag::O_RDONLY || how.has(OFlag::O_TRUNC);
+        let intent = if writes || creates || self.watches_reads() {
+            Intent::Change
+        } else {
+            Intent::Look
+        };
+        self.act(path, aim, intent, |place| {
+            let mut flags = how.flags | OFlag::O_NOCTTY;
+            if place.slash {
+                // Behind a link.
+                if creates {
+                    return Err(Errno::EISDIR.into());
+                }
+                flags |= OFlag::O_DIRECTORY;
+            }
+            let mut how = OpenHow { flags, ..how };
+            let Some(jailed) = &place.jailed else {
+                return Ok(File::new(
+                    create(place, how)?,
+                    how.has(OFlag::O_APPEND),
+                    Guard::default(),
+                ));
+            };
+            let follow = if aim == Aim::Link {
+                Follow::No
+            } else {
+                Follow::Yes
+            };
+            let there = match place.stat(follow) {
+                Ok(stat) => Some(stat),
+                Err(Error::Kernel(Errno::ENOENT)) if creates => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(stat) = there.as_ref().filter(|_| aim == Aim::Target) {
+                is_plain(stat)?;
+            }
+            if writes || there.is_none() {
+                self.changeable(place, there.as_ref())?;
+            }
+            how.mode = self.permitted(how.mode, false);
+            let mut guard = Guard {
+                read_only: jailed.read_only,
+                protected: jailed.protected || self.is_protected(there.as_ref()),
+                protect: self.jail().and_then(|jail| jail.protect.clone()),
+                keeps_bits: self.keeps_bits(),
+                ..Guard::default()
+            };
+            let appends = how.has(OFlag::O_APPEND);
+            let Some(judge) = self.judge() else {
+                return Ok(File::new(create(place, how)?, appends, guard));
+            };
+            let deeds = how.effects(there.is_some()).into_iter();
+            let deeds: Vec<_> = deeds
+                .map(|effect| Deed::at(effect, place, there.as_ref()))
+                .collect();
+            judge.judge(&deeds)?;
+            guard.judged(judge, place.canonical(), appends, there.is_none());
+            if judge.appends_only() && writes {
+                how.flags |= OFlag::O_APPEND;
+            }
+            let fd = match &there {
+                None => self.open_new(place, how, judge)?,
+                Some(_) if creates && how.has(OFlag::O_EXCL) => return Err(Errno::EEXIST.into()),
+                Some(stat) => open_known(place, how, stat)?,
+            };
+            Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
+        })
+    }
+
+    /// Creates what did not exist when it was judged.
+    fn open_new(
+        &self,
+        place: &Place<'_>,
+        mut how: OpenHow,
+        judge: &Arc<dyn Judge>,
+    ) -> Answer<OwnedFd> {
+        let exact = self.modes().file;
+        how.flags |= OFlag::O_EXCL;
+        how.mode = exact.unwrap_or(how.mode);
+        let fd = match create(place, how) {
+            // It has appeared meanwhile.
+            Err(Error::Kernel(Errno::EEXIST)) => return Err(Error::Link),
+            opened => opened?,
+        };
+        if let Some(mode) = exact {
+            // A default ACL has taken bits, or the umask.
+            fchmod(&fd, Mode::from_bits_truncate(mode))?;
+        }
+        if let Some(made) = Identity::of(fd.as_fd()) {
+            judge.made(made);
+        }
+        Ok(fd)
+    }
+
+    /// Whether a file's way must be looked at even where it is only read, since its handle may be used to change attributes.
+    fn watches_reads(&self) -> bool {
+        let jail = self.jail();
+        let protect = jail.and_then(|jail| jail.protect.as_ref());
+        protect.is_some_and(|protect| protect.visible)
+    }
+}
+
+/// Opens what was judged, and nothing that has taken its place meanwhile; it is emptied when that is certain.
+fn open_known(place: &Place<'_>, how: OpenHow, judged: &FileStat) -> Answer<OwnedFd> {
+    let flags = how.flags - (OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_TRUNC);
+    let open = |flags| {
+        let fd = match open(place, flags, Mode::empty()) {
+            // It has disappeared meanwhile.
+            Err(Error::Kernel(Errno::ENOENT)) if how.creates() => return Err(Error::Link),
+            opened => opened?,
+        };
+        if Id::of(&fstat(&fd)?) != Id::of(judged) {
+            return Err(Error::Link);
+        }
+        Ok(fd)
+    };
+    let fd = open(flags)?;
+    if how.has(OFlag::O_TRUNC) {
+        if how.access() == OFlag::O_RDONLY {
+            let writing = open(flags | OFlag::O_WRONLY)?;
+            again(|| ftruncate(&writing, 0))?;
+        } else {
+            again(|| ftruncate(&fd, 0))?;
+        }
+    }
+    Ok(fd)
+}
+
+/// Opens, and creates where nothing is there.
+fn create(place: &Place<'_>, how: OpenHow) -> Answer<OwnedFd> {
+    // One session is one process, and nothing else creates files while this call runs.
+    let mask = how.exact.then(|| umask(Mode::empty()));
+    let opened = open(place, how.flags, Mode::from_bits_truncate(how.mode));
+    if let Some(mask) = mask {
+        umask(mask);
+    }
+    opened
+}
+
+/// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
+pub(super) fn open(place: &Place<'_>, flags: OFlag, mode: Mode) -> Answer<OwnedFd> {
+    match place.open(flags | OFlag::O_NONBLOCK, mode) {
+        Err(Error::Kernel(Errno::EWOULDBLOCK)) if is_regular(place) => place.open(flags, mode),
+        result => result,
+    }
+}
+
+fn is_regular(place: &Place<'_>) -> bool {
+    place
+        .stat(Follow::Yes)
+        .is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
+}
+
+/// In a jail only files and directories are opened: a device or a FIFO is a way out to whatever serves it.
+pub(super) fn is_plain(stat: &FileStat) -> Result<()> {
+    match kind(stat) {
+        SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
+        _ => Err(Errno::EOPNOTSUPP),
+    }
+}
