@@ -114,6 +114,9 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
         if let Err(errno) = view.ask(rules, modes) {
             return fail(&format!("cannot open /: {}", cause(errno)));
         }
+        if settings.policy.rules.atomic_upload {
+            view.upload_atomically();
+        }
     }
     if let Err(missing) = lock(settings.sandbox, &view, settings.policy.read_only) {
         return fail(&missing.to_string());

@@ -15,6 +15,7 @@ use rustix::fs::RawDir;
 use super::Result;
 use super::judge::{Identity, Judge};
 use super::ops::FileStat;
+use super::upload::is_unlisted;
 use super::view::Tree;
 
 /// An open directory and how far it was listed.
@@ -294,6 +295,9 @@ fn give(
     known: Option<Option<FileStat>>,
     take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
 ) -> Listed {
+    if is_unlisted(name) {
+        return Listed::Taken;
+    }
     let identity = || Identity::at(dir.as_fd(), name);
     if let Some(jailed) = shows.jailed {
         if name == b".." {

@@ -88,6 +88,7 @@ impl Jail {
             name: Cow::Borrowed(name),
             last: Last::Name,
             slash: false,
+            covers: None,
             jailed: Some(Jailed {
                 tree: from.tree,
                 read_only: self.is_read_only(from.tree),

@@ -1,6 +1,7 @@
 //! An open file: positioned reads and writes, attributes, copies.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -16,8 +17,9 @@ use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
 use super::ops::{self, FileStat};
 use super::place::{Id, kind};
 use super::protect::{self, Protect};
+use super::upload::Pending;
 use super::view::permitted;
-use super::{Answer, Error, Result, again};
+use super::{Answer, Error, Refusal, Result, again};
 
 /// An open file.
 #[derive(Debug)]
@@ -30,10 +32,12 @@ pub struct File {
     opened: Instant,
     /// Asked for once.
     id: OnceLock<Id>,
+    /// Whether something could not be written to it.
+    spoiled: AtomicBool,
 }
 
 /// What may not be done by a descriptor, whatever its mode: in a jail, files of a read-only bind and protected ones stay as they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Guard {
     pub(super) read_only: bool,
     /// Whether the path was that of something protected.
@@ -43,6 +47,8 @@ pub(super) struct Guard {
     /// Whether a client's setuid, setgid and sticky bits are set.
     pub(super) keeps_bits: bool,
     pub(super) judged: Option<Judged>,
+    /// The name that it gets when it is closed.
+    pub(super) pending: Option<Pending>,
 }
 
 /// Who is asked before the file is changed, and what is to be known for it.
@@ -107,6 +113,7 @@ impl File {
             guard,
             opened: Instant::now(),
             id: OnceLock::new(),
+            spoiled: AtomicBool::new(false),
         }
     }
 
@@ -342,6 +349,28 @@ impl File {
     /// As fsync(2).
     pub fn sync(&self) -> Result<()> {
         again(|| fsync(&self.fd))
+    }
+
+    /// Takes note that something could not be written: an atomic upload is worth nothing then.
+    pub fn spoil(&self) {
+        self.spoiled.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends an atomic upload, before the file is closed: it takes its place.
+    ///
+    /// # Errors
+    /// [`Refusal::Discarded`] after a write that failed; what a judge says of the file that is there by now; as rename(2).
+    pub fn commit(&mut self) -> Answer<()> {
+        let Some(pending) = self.guard.pending.take() else {
+            return Ok(());
+        };
+        if self.spoiled.load(Ordering::Relaxed) {
+            return Err(Refusal::Discarded.into());
+        }
+        match &self.guard.judged {
+            Some(judged) => pending.commit(&judged.judge, &self.fd),
+            None => Ok(()),
+        }
     }
 
     /// Closes it, and tells what the kernel has kept for this moment (NFS, quotas).

@@ -235,6 +235,8 @@ pub enum Refusal {
     Forbidden(&'static str),
     /// The flag that sets a limit, and what the kernel says where its own is reached.
     Limit(Errno, &'static str),
+    /// An atomic upload that lacks something.
+    Discarded,
 }
 
 impl fmt::Display for Refusal {
@@ -242,6 +244,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::Forbidden(flag) => f.write_str(flag),
             Self::Limit(errno, flag) => write!(f, "{} ({flag})", errno.desc()),
+            Self::Discarded => {
+                f.write_str("a write failed, the upload was discarded (--atomic-upload)")
+            }
         }
     }
 }
@@ -277,4 +282,7 @@ pub trait Judge: fmt::Debug + Send + Sync {
 
     /// The session has made this object.
     fn made(&self, object: Identity);
+
+    /// The object counts as another's, since it has taken the place of one.
+    fn unmade(&self, object: Identity);
 }

@@ -15,6 +15,7 @@ mod protect;
 mod rename;
 mod resolve;
 mod setup;
+mod upload;
 mod verdict;
 mod view;
 

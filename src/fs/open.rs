@@ -15,6 +15,7 @@ use super::judge::{Deed, Effect, Identity, Judge};
 use super::ops::{FileStat, fstat};
 use super::place::{Id, Place, kind};
 use super::resolve::{Aim, Intent};
+use super::upload::{Pending, Uploads};
 use super::{Answer, Error, File, Follow, Result, View, again};
 
 /// How a file is to be opened.
@@ -101,6 +102,9 @@ impl View {
             Intent::Look
         };
         self.act(path, aim, intent, |place| {
+            // What truncates begins another upload; all else goes to the one that is under way.
+            let uncovered = how.has(OFlag::O_TRUNC).then(|| place.uncovered());
+            let place = uncovered.as_ref().unwrap_or(place);
             let mut flags = how.flags | OFlag::O_NOCTTY;
             if place.slash {
                 // Behind a link.
@@ -154,6 +158,15 @@ impl View {
             if judge.appends_only() && writes {
                 how.flags |= OFlag::O_APPEND;
             }
+            if let Some(uploads) = self.uploads().filter(|_| !judge.appends_only()) {
+                if writes && (there.is_none() || how.has(OFlag::O_TRUNC)) {
+                    let begun = self.begin_upload(uploads, place, how, there.as_ref(), judge)?;
+                    if let Some((fd, pending)) = begun {
+                        guard.pending = Some(pending);
+                        return Ok(File::new(fd, appends, guard));
+                    }
+                }
+            }
             let fd = match &there {
                 None => self.open_new(place, how, judge)?,
                 Some(_) if creates && how.has(OFlag::O_EXCL) => return Err(Errno::EEXIST.into()),
@@ -161,6 +174,34 @@ impl View {
             };
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
         })
+    }
+
+    /// Begins to write a file unseen, if it can be; what is there already has to be open to the user for that.
+    fn begin_upload(
+        &self,
+        uploads: &Arc<Uploads>,
+        place: &Place<'_>,
+        mut how: OpenHow,
+        there: Option<&FileStat>,
+        judge: &Arc<dyn Judge>,
+    ) -> Answer<Option<(OwnedFd, Pending)>> {
+        let creates_anew = how.creates() && how.has(OFlag::O_EXCL);
+        let old = match there {
+            Some(_) if creates_anew => return Err(Errno::EEXIST.into()),
+            Some(stat) => {
+                let flags = how.flags - OFlag::O_ACCMODE - OFlag::O_TRUNC;
+                let flags = flags | OFlag::O_WRONLY;
+                Some(open_known(place, OpenHow { flags, ..how }, stat)?)
+            }
+            None => None,
+        };
+        let exact = self.modes().file.filter(|_| old.is_none());
+        how.mode = exact.unwrap_or(how.mode);
+        let begun = uploads.begin(place, how, old.as_ref())?;
+        if let (Some((fd, _)), None) = (&begun, there) {
+            finish_new(fd, exact, judge)?;
+        }
+        Ok(begun)
     }
 
     /// Creates what did not exist when it was judged.
@@ -178,13 +219,7 @@ impl View {
             Err(Error::Kernel(Errno::EEXIST)) => return Err(Error::Link),
             opened => opened?,
         };
-        if let Some(mode) = exact {
-            // A default ACL has taken bits, or the umask.
-            fchmod(&fd, Mode::from_bits_truncate(mode))?;
-        }
-        if let Some(made) = Identity::of(fd.as_fd()) {
-            judge.made(made);
-        }
+        finish_new(&fd, exact, judge)?;
         Ok(fd)
     }
 
@@ -194,6 +229,18 @@ impl View {
         let protect = jail.and_then(|jail| jail.protect.as_ref());
         protect.is_some_and(|protect| protect.visible)
     }
+}
+
+/// Gives a new file its exact mode, and tells the judge of it.
+fn finish_new(fd: &OwnedFd, exact: Option<u32>, judge: &Arc<dyn Judge>) -> Result<()> {
+    if let Some(mode) = exact {
+        // A default ACL has taken bits, or the umask.
+        fchmod(fd, Mode::from_bits_truncate(mode))?;
+    }
+    if let Some(made) = Identity::of(fd.as_fd()) {
+        judge.made(made);
+    }
+    Ok(())
 }
 
 /// Opens what was judged, and nothing that has taken its place meanwhile; it is emptied when that is certain.

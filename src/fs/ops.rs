@@ -184,12 +184,20 @@ impl View {
                 return Err(Errno::EISDIR.into());
             }
             self.removable(place)?;
+            if let Some(uploads) = self.uploads() {
+                if uploads.is_new(place) == Some(true) {
+                    let written = self.uploaded(place.uncovered(), Aim::Link);
+                    self.ask_about_name(Effect::Remove, &written)?;
+                    uploads.cancel(place);
+                    return Ok(());
+                }
+            }
             self.ask_about_name(Effect::Remove, place)?;
-            Ok(unlinkat(
-                place.dir(),
-                &*place.entry(),
-                UnlinkatFlags::NoRemoveDir,
-            )?)
+            unlinkat(place.dir(), &*place.entry(), UnlinkatFlags::NoRemoveDir)?;
+            if let Some(uploads) = self.uploads() {
+                uploads.cancel(place);
+            }
+            Ok(())
         })
     }
 

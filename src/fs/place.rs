@@ -60,7 +60,7 @@ pub(super) enum Last {
 }
 
 /// What is known of a place in a jail, beside the directory and the name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Jailed {
     /// Which of the view's trees it is in.
     pub(super) tree: usize,
@@ -84,6 +84,8 @@ pub(super) struct Place<'v> {
     pub(super) last: Last,
     /// Whether a slash stood behind the name: only a directory will do.
     pub(super) slash: bool,
+    /// The name that was asked for, where an upload that is not finished will stand; then `name` is the one that it has.
+    pub(super) covers: Option<Cow<'v, [u8]>>,
     /// None in the host's tree, where the name is the whole path.
     pub(super) jailed: Option<Jailed>,
 }
@@ -96,7 +98,39 @@ impl<'v> Place<'v> {
             name: Cow::Borrowed(path.as_os_str().as_bytes()),
             last: Last::Name,
             slash: false,
+            covers: None,
             jailed: None,
+        }
+    }
+
+    /// The place of what stands, or stood, by the name that was asked for, whatever is being uploaded.
+    pub(super) fn uncovered(&self) -> Place<'_> {
+        Place {
+            dir: Dirfd::Held(self.dir()),
+            name: Cow::Borrowed(self.covers.as_ref().unwrap_or(&self.name)),
+            last: self.last,
+            slash: self.slash,
+            covers: None,
+            jailed: self.jailed.clone(),
+        }
+    }
+
+    /// A name in a directory of a jail, `path` of the view, for a file that the session writes there.
+    pub(super) fn of_upload(dir: Dirfd<'v>, name: &'v [u8], path: &[u8]) -> Self {
+        Self {
+            dir,
+            name: Cow::Borrowed(name),
+            last: Last::Name,
+            slash: false,
+            covers: None,
+            jailed: Some(Jailed {
+                tree: 0,
+                read_only: false,
+                bound: false,
+                protected: false,
+                above: None,
+                canonical: Some(path.to_vec()),
+            }),
         }
     }
 

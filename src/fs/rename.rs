@@ -22,6 +22,9 @@ impl View {
         self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
             self.renamable(old, new, Errno::EBUSY)?;
+            if self.redirected(old, new, false)? {
+                return Ok(());
+            }
             if self.is_judged() && !self.ask_about_rename(old, new)? {
                 // What appears there meanwhile was not judged.
                 return match move_to_free(old, new) {
@@ -29,12 +32,7 @@ impl View {
                     result => Ok(result?),
                 };
             }
-            Ok(renameat(
-                old.dir(),
-                &*old.entry(),
-                new.dir(),
-                &*new.entry(),
-            )?)
+            Ok(replace_name(old, new)?)
         })
     }
 
@@ -46,6 +44,9 @@ impl View {
         self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
             self.renamable(old, new, Errno::EEXIST)?;
+            if self.redirected(old, new, true)? {
+                return Ok(());
+            }
             if self.is_judged() {
                 self.ask_about_rename(old, new)?;
             }
@@ -96,6 +97,28 @@ impl View {
         Ok(taken.is_some())
     }
 
+    /// Whether what stands in `old` is still being uploaded, and goes to `new` instead.
+    ///
+    /// # Errors
+    /// `EBUSY` where it is to take the place of what stands there: that would have to go at the same moment.
+    fn redirected(&self, old: &Place<'_>, new: &Place<'_>, exclusive: bool) -> Answer<bool> {
+        let Some(uploads) = self.uploads() else {
+            return Ok(false);
+        };
+        match uploads.is_new(old) {
+            None => return Ok(false),
+            Some(false) => return Err(Errno::EBUSY.into()),
+            Some(true) => {}
+        }
+        let written = self.uploaded(old.uncovered(), Aim::Link);
+        let taken = self.ask_about_rename(&written, new)?;
+        if taken && exclusive {
+            return Err(Errno::EEXIST.into());
+        }
+        uploads.redirect(old, new, taken)?;
+        Ok(true)
+    }
+
     /// The symbolic link to nothing that stands in `new`, if one does.
     fn dangling(&self, newpath: &Path, new: &Place<'_>) -> Option<FileStat> {
         let link = new.lstat().ok()?;
@@ -106,13 +129,18 @@ impl View {
 }
 
 /// Renames to a name that is free.
-fn move_to_free(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+pub(super) fn move_to_free(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
     let flags = RenameFlags::RENAME_NOREPLACE;
     match renameat2(old.dir(), &*old.entry(), new.dir(), &*new.entry(), flags) {
         // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
         Err(Errno::EINVAL | Errno::ENOSYS) => rename_without_flags(old, new),
         result => result,
     }
+}
+
+/// Renames, replacing what stands there.
+pub(super) fn replace_name(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+    renameat(old.dir(), &*old.entry(), new.dir(), &*new.entry())
 }
 
 /// Takes the place of `link` by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.

@@ -68,7 +68,7 @@ impl View {
             }
         }
         for _ in 0..RETRIES {
-            match act(&jail.resolve(path, aim, intent)?) {
+            match act(&self.uploaded(jail.resolve(path, aim, intent)?, aim)) {
                 Err(Error::Link) => {}
                 result => return result,
             }
@@ -466,6 +466,7 @@ impl<'v> Walk<'v> {
             name: Cow::Owned(name.to_vec()),
             last,
             slash: self.directory && last == Last::Name,
+            covers: None,
             jailed: Some(Jailed {
                 tree,
                 read_only: self.jail.is_read_only(tree),

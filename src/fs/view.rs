@@ -16,6 +16,7 @@ use super::judge::{Deed, Judge, Verdict};
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step, is_directory};
+use super::upload::Uploads;
 use super::{Answer, Error, Result};
 
 /// The tree that the client sees.
@@ -32,6 +33,8 @@ pub(super) struct Judging {
     modes: Modes,
     /// Whether the tree is the host's all the same, and is resolved here only for the judge.
     pub(super) host: bool,
+    /// Where uploads are atomic.
+    uploads: Option<Arc<Uploads>>,
     /// Whether files get setuid, setgid and sticky bits that a client asks for.
     keeps_bits: bool,
 }
@@ -149,6 +152,15 @@ impl View {
         self.judging.judge = Some(judge);
         self.judging.modes = modes;
         Ok(())
+    }
+
+    /// Has files that are new or truncated take their place when they are closed.
+    pub fn upload_atomically(&mut self) {
+        self.judging.uploads = Some(Arc::default());
+    }
+
+    pub(super) fn uploads(&self) -> Option<&Arc<Uploads>> {
+        self.judging.uploads.as_ref()
     }
 
     /// Gives files the setuid, setgid and sticky bits that a client asks for, in a jail too.

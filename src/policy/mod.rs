@@ -4,6 +4,7 @@
 //! [`Rules::judge`], in the order of the manual's table.
 
 pub mod append_only;
+pub mod atomic_upload;
 pub mod deny;
 pub mod drop_box;
 pub mod glob;
@@ -46,6 +47,8 @@ pub struct Args {
     pub modes: modes::Args,
     #[command(flatten)]
     pub ignore_setstat: ignore_setstat::Args,
+    #[command(flatten)]
+    pub atomic_upload: atomic_upload::Args,
     #[command(flatten)]
     pub max_file_size: max_file_size::Args,
     #[command(flatten)]

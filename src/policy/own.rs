@@ -30,6 +30,12 @@ impl Own {
         }
     }
 
+    /// The session has made it, and put it in the place of another's.
+    pub fn remove(&self, object: Identity) {
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        own.known.remove(&object);
+    }
+
     /// Whether the object of a deed is one of them.
     #[must_use]
     pub fn has(&self, deed: &Deed<'_>) -> bool {

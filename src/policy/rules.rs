@@ -24,6 +24,8 @@ pub struct Rules {
     drop_box: bool,
     hide: Vec<Glob>,
     deny: Vec<Glob>,
+    /// Whether files take their place when they are closed.
+    pub atomic_upload: bool,
     /// The modes of what is created.
     pub modes: Modes,
     ignored: Ignored,
@@ -47,6 +49,7 @@ impl Rules {
             deny: globs("--deny", &args.deny.deny)?,
             modes: modes::read(&args.modes, args.keep_setuid.keep_setuid)?,
             ignored: Ignored::new(&args.ignore_setstat)?,
+            atomic_upload: args.atomic_upload.atomic_upload,
             max_file_size: args.max_file_size.limit()?,
             reserve_free: args.reserve_free.limit()?,
             own: Own::default(),
@@ -65,6 +68,7 @@ impl Rules {
             deny,
             modes,
             ignored,
+            atomic_upload,
             max_file_size,
             reserve_free,
             own: _,
@@ -78,6 +82,7 @@ impl Rules {
             || modes.file.is_some()
             || modes.dir.is_some()
             || ignored.any()
+            || *atomic_upload
             || max_file_size.is_some()
             || reserve_free.is_some()
     }
@@ -189,6 +194,10 @@ impl Judge for Rules {
 
     fn made(&self, object: Identity) {
         self.own.add(object);
+    }
+
+    fn unmade(&self, object: Identity) {
+        self.own.remove(object);
     }
 }
 

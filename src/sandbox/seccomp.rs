@@ -149,6 +149,8 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_ftruncate, Always, "SETSTAT, FSETSTAT: size"),
     (libc::SYS_fchmod, Always, "FSETSTAT: permissions"),
     (libc::SYS_fchown, Always, "FSETSTAT: owner"),
+    (libc::SYS_fgetxattr, Always, "--atomic-upload: the ACL"),
+    (libc::SYS_fsetxattr, Always, "--atomic-upload: the ACL"),
     (libc::SYS_fstatfs, Always, "statvfs, fstatvfs"),
     (libc::SYS_statfs, Always, "statvfs of a path"),
     // Names in directories.

@@ -92,6 +92,9 @@ impl Copy {
                 }
             }
         });
+        if result.is_err() {
+            self.to.spoil();
+        }
         (copied, result)
     }
 

@@ -90,8 +90,17 @@ pub(super) fn close(
     id: u32,
     payload: Payload<'_>,
 ) -> Result<Response, Status> {
-    let entry = asked_close(session, id, payload)?;
+    let mut entry = asked_close(session, id, payload)?;
+    let committed = match &mut entry {
+        Entry::File(open) => {
+            let committed = Arc::get_mut(&mut open.file).map_or(Ok(()), File::commit);
+            open.tally.failed |= committed.is_err();
+            committed
+        }
+        Entry::Dir(_) => Ok(()),
+    };
     super::log_close(&entry, false);
+    committed?;
     if let Entry::File(open) = entry {
         end(open.file)?;
     }
@@ -277,8 +286,13 @@ pub(super) fn asked_write<'p>(
 /// # Errors
 /// The first half tells why it may not, the second what the kernel said.
 pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(), Errno>> {
-    file.writable(offset, data.len() as u64)?;
-    Ok(file.write_at(data, offset))
+    let written = file
+        .writable(offset, data.len() as u64)
+        .map(|()| file.write_at(data, offset));
+    if !matches!(written, Ok(Ok(()))) {
+        file.spoil();
+    }
+    written
 }
 
 /// Answers a WRITE of `len` bytes.

@@ -6,7 +6,7 @@ use std::fs;
 use nix::libc;
 use sftp_server::sandbox::seccomp::{ATTACKS, ELSEWHERE, Row, SEEN};
 
-use crate::support::packet::pflags::{APPEND, CREAT, READ, WRITE};
+use crate::support::packet::pflags::{APPEND, CREAT, READ, TRUNC, WRITE};
 use crate::support::request::*;
 use crate::support::{Attrs, Launch, OURS, Server, Tree};
 
@@ -92,6 +92,25 @@ fn another(tree: &Tree, trace: &str) {
     server.finish();
 }
 
+/// One with rules: what an atomic upload takes over has an ACL.
+fn judged(tree: &Tree, trace: &str) {
+    tree.file("old", "old");
+    let acl = ["-m", "user:daemon:r"];
+    let mut set = std::process::Command::new("setfacl");
+    let set = set.args(acl).arg(tree.at("old")).status();
+    assert!(set.unwrap().success());
+    let flags = ["--atomic-upload", "--file-mode", "640", "--dir-mode", "750"];
+    let mut server = traced(tree, trace, &flags);
+    for name in ["old", "new"] {
+        let handle = server.open(name, WRITE | CREAT | TRUNC);
+        server.ok(&write(&handle, 0, "data"));
+        server.close(&handle);
+    }
+    server.ok(&mkdir("dir", &Attrs::default()));
+    server.list(".");
+    server.finish();
+}
+
 /// One that is not slowed down by being traced: what is read there is long enough to be spliced, and what changes the file afterwards
 /// waits until that has been read.
 fn unhindered(tree: &Tree, trace: &str) {
@@ -133,14 +152,16 @@ fn numbers(rows: &[Row]) -> BTreeSet<i64> {
 #[test]
 fn what_sessions_make_is_in_the_table_and_the_table_holds_nothing_else() {
     let traces = Tree::new();
-    let names = ["first", "second", "third", "fourth"];
-    let [first, second, third, fourth] = names.map(|name| traces.at(name).display().to_string());
+    let names = ["first", "second", "third", "fourth", "fifth"];
+    let [first, second, third, fourth, fifth] =
+        names.map(|name| traces.at(name).display().to_string());
     let (tree, root) = (Tree::new(), Tree::new());
     all_requests(&tree, &first, &["-l", "DEBUG3"]);
     another(&tree, &second);
     all_requests(&root, &third, &["--root", root.root().to_str().unwrap()]);
     unhindered(&tree, &fourth);
-    let made = [&first, &second, &third, &fourth].map(|trace| made(trace));
+    judged(&tree, &fifth);
+    let made = [&first, &second, &third, &fourth, &fifth].map(|trace| made(trace));
     let made = made.concat();
     assert!(
         made.len() > 1000,

@@ -1,0 +1,308 @@
+//! Atomic uploads: a file is written under a name that no session lists, and takes its place when it is closed.
+//!
+//! The session that writes it reaches it by the name that it will have; for all others what was there stays there. Whatever ends it
+//! before it is closed removes it; only SIGKILL leaves the unlisted name behind.
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
+use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+
+use super::judge::{Deed, Effect, Identity, Judge};
+use super::open::OpenHow;
+use super::ops::fstat;
+use super::place::{Dirfd, Id, Last, Place, kind};
+use super::rename::{move_to_free, replace_name};
+use super::resolve::Aim;
+use super::{Answer, Error, Refusal, Result, View};
+
+/// The uploads of a session that are not finished.
+#[derive(Debug, Default)]
+pub(super) struct Uploads(Mutex<Vec<Upload>>);
+
+#[derive(Debug)]
+struct Upload {
+    serial: u64,
+    /// Where it goes.
+    dir: Arc<OwnedFd>,
+    id: Id,
+    name: Vec<u8>,
+    path: Vec<u8>,
+    /// The name that it has until then, in the same directory.
+    hidden: Vec<u8>,
+    /// Whether it may take nothing's place.
+    exclusive: bool,
+    /// Whether something stood there when it was opened.
+    over: bool,
+}
+
+impl Upload {
+    fn place<'a>(&'a self, name: &'a [u8]) -> Place<'a> {
+        Place::of_upload(Dirfd::Held(self.dir.as_fd()), name, &self.path)
+    }
+
+    fn remove(&self) {
+        let _ = unlinkat(
+            &*self.dir,
+            self.hidden.as_slice(),
+            UnlinkatFlags::NoRemoveDir,
+        );
+    }
+}
+
+/// The end of an upload: it is committed, or it never was.
+#[derive(Debug)]
+pub(super) struct Pending {
+    uploads: Arc<Uploads>,
+    serial: u64,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(upload) = self.uploads.take(self.serial) {
+            upload.remove();
+        }
+    }
+}
+
+impl Pending {
+    /// Gives the file the name that it was opened by.
+    ///
+    /// # Errors
+    /// `EEXIST` for an exclusive one, where something has appeared; what the judge says of taking its place; as rename(2). What was
+    /// uploaded is gone then.
+    pub(super) fn commit(self, judge: &Arc<dyn Judge>, file: &OwnedFd) -> Answer<()> {
+        // Removed by its name meanwhile: it ends with its handle, as any file does.
+        let Some(upload) = self.uploads.take(self.serial) else {
+            return Ok(());
+        };
+        let committed = upload.commit(judge, file);
+        if committed.is_err() {
+            upload.remove();
+        }
+        committed
+    }
+}
+
+impl Upload {
+    fn commit(&self, judge: &Arc<dyn Judge>, file: &OwnedFd) -> Answer<()> {
+        let (from, to) = (self.place(&self.hidden), self.place(&self.name));
+        if Id::of(&from.lstat()?) != Id::of_fd(file)? {
+            // Somebody has put something else there.
+            return Err(Errno::ESTALE.into());
+        }
+        for _ in 0..RETRIES {
+            match to.lstat() {
+                Err(Errno::ENOENT) => match move_to_free(&from, &to) {
+                    Err(Errno::EEXIST) => {}
+                    result => return Ok(result?),
+                },
+                Ok(_) if self.exclusive => return Err(Errno::EEXIST.into()),
+                Ok(there) => {
+                    // Its content goes, whatever system call does it.
+                    judge.judge(&[
+                        Deed::at(Effect::Content, &to, Some(&there)),
+                        Deed::at(Effect::Truncate, &to, Some(&there)),
+                    ])?;
+                    replace_name(&from, &to)?;
+                    if !self.over {
+                        if let Some(file) = Identity::of(file.as_fd()) {
+                            judge.unmade(file);
+                        }
+                    }
+                    return Ok(());
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(Errno::EAGAIN.into())
+    }
+}
+
+impl Uploads {
+    /// Begins one: creates the file that will stand in `place`; where one stands there already, with its mode, owner and ACL.
+    ///
+    /// None where that file has to be written as it stands: it has other names, or an owner that cannot be given to another file.
+    ///
+    /// # Errors
+    /// As openat(2), of the file that is there as well; [`Refusal`] where the directory cannot be written.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        place: &Place<'_>,
+        how: OpenHow,
+        over: Option<&OwnedFd>,
+    ) -> Answer<Option<(OwnedFd, Pending)>> {
+        let old = match over {
+            Some(old) => Some((old, fstat(old)?)),
+            None => None,
+        };
+        if old.is_some_and(|(_, stat)| stat.st_nlink != 1 || kind(&stat) != SFlag::S_IFREG) {
+            return Ok(None);
+        }
+        let hidden = unlisted();
+        let at = Place::of_upload(Dirfd::Held(place.dir()), &hidden, place.canonical());
+        let flags = how.flags | OFlag::O_CREAT | OFlag::O_EXCL;
+        let created = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(how.mode));
+        let file = created.map_err(|error| match error {
+            Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
+            error => error,
+        })?;
+        let dir = Arc::new(place.dir().try_clone_to_owned().map_err(to_errno)?);
+        let upload = Upload {
+            serial: RandomState::new().build_hasher().finish(),
+            id: Id::of_fd(&dir)?,
+            dir,
+            name: place.name.to_vec(),
+            path: place.canonical().to_vec(),
+            hidden,
+            exclusive: how.flags.contains(OFlag::O_EXCL),
+            over: old.is_some(),
+        };
+        if let Some((old, stat)) = old {
+            if dress(&file, old, &stat).is_err() {
+                upload.remove();
+                return Ok(None);
+            }
+        }
+        let serial = upload.serial;
+        self.lock().push(upload);
+        let pending = Pending {
+            uploads: Arc::clone(self),
+            serial,
+        };
+        Ok(Some((file, pending)))
+    }
+
+    /// The name under which that which is to stand in `place` is being written, the last one if there are several.
+    pub(super) fn hidden(&self, place: &Place<'_>) -> Option<Vec<u8>> {
+        self.find(place, |upload| upload.hidden.clone())
+    }
+
+    /// Gives up what is to stand in `place`: by its handle it is there until that is closed. Whether anything was.
+    pub(super) fn cancel(&self, place: &Place<'_>) -> bool {
+        let Some(serial) = self.find(place, |upload| upload.serial) else {
+            return false;
+        };
+        if let Some(upload) = self.take(serial) {
+            upload.remove();
+        }
+        true
+    }
+
+    /// Whether what is to stand in `place` stands on nothing.
+    pub(super) fn is_new(&self, place: &Place<'_>) -> Option<bool> {
+        self.find(place, |upload| !upload.over)
+    }
+
+    /// Has what was to stand in `old` go to `new`, in the place of what is there, if `over`.
+    ///
+    /// # Errors
+    /// As rename(2), where that is another directory.
+    pub(super) fn redirect(&self, old: &Place<'_>, new: &Place<'_>, over: bool) -> Result<()> {
+        let dir = new.dir().try_clone_to_owned().map_err(to_errno)?;
+        let id = Id::of_fd(&dir)?;
+        let serial = self.find(old, |upload| upload.serial);
+        let mut uploads = self.lock();
+        let upload = uploads
+            .iter_mut()
+            .find(|upload| Some(upload.serial) == serial);
+        let upload = upload.ok_or(Errno::ENOENT)?;
+        if upload.id != id {
+            let to = Place::of_upload(Dirfd::Held(dir.as_fd()), &upload.hidden, new.canonical());
+            move_to_free(&upload.place(&upload.hidden), &to)?;
+        }
+        upload.dir = Arc::new(dir);
+        upload.id = id;
+        upload.name = new.name.to_vec();
+        upload.path = new.canonical().to_vec();
+        upload.exclusive = !over;
+        upload.over = over;
+        Ok(())
+    }
+
+    fn find<T>(&self, place: &Place<'_>, tell: impl Fn(&Upload) -> T) -> Option<T> {
+        let uploads = self.lock();
+        if uploads.is_empty() {
+            return None;
+        }
+        let id = Id::of_fd(place.dir()).ok()?;
+        let mut latest = uploads.iter().rev();
+        latest
+            .find(|upload| upload.id == id && upload.name == *place.name)
+            .map(tell)
+    }
+
+    fn take(&self, serial: u64) -> Option<Upload> {
+        let mut uploads = self.lock();
+        let at = uploads.iter().position(|upload| upload.serial == serial)?;
+        Some(uploads.remove(at))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Upload>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    /// Where `place` leads while an upload goes there: to what has been written so far.
+    pub(super) fn uploaded<'v>(&self, mut place: Place<'v>, aim: Aim) -> Place<'v> {
+        if matches!(aim, Aim::Target | Aim::Link) && place.last == Last::Name {
+            if let Some(hidden) = self.uploads().and_then(|uploads| uploads.hidden(&place)) {
+                place.covers = Some(std::mem::replace(&mut place.name, Cow::Owned(hidden)));
+            }
+        }
+        place
+    }
+}
+
+/// Whether a name is that of an upload that is not finished: no session lists it.
+pub(super) fn is_unlisted(name: &[u8]) -> bool {
+    name.strip_prefix(PREFIX)
+        .is_some_and(|rest| rest.len() == 16 && rest.iter().all(u8::is_ascii_hexdigit))
+}
+
+fn unlisted() -> Vec<u8> {
+    let random = RandomState::new().build_hasher().finish();
+    [PREFIX, format!("{random:016x}").as_bytes()].concat()
+}
+
+/// Gives `new` the owner, the mode and the ACL of `old`.
+fn dress(new: &OwnedFd, old: &OwnedFd, stat: &FileStat) -> Result<()> {
+    let bare = fstat(new)?;
+    if (bare.st_uid, bare.st_gid) != (stat.st_uid, stat.st_gid) {
+        let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+        fchown(new, Some(uid), Some(gid))?;
+    }
+    let mut acl = vec![0; MAX_ACL];
+    match fgetxattr(old, ACL, acl.as_mut_slice()) {
+        Ok(length) => {
+            let acl = acl.get(..length).unwrap_or_default();
+            fsetxattr(new, ACL, acl, XattrFlags::empty())
+                .map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
+        }
+        // There is none, or the file system knows none.
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => {}
+        Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
+    }
+    // The last, since a new owner takes bits away, and an ACL sets some.
+    fchmod(new, Mode::from_bits_truncate(stat.st_mode))
+}
+
+fn to_errno(error: std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
+}
+
+/// How often an upload tries to take its place while another process puts things there and takes them away.
+const RETRIES: usize = 16;
+/// With 16 hexadecimal digits behind it.
+const PREFIX: &[u8] = b".sftp-server-upload.";
+const ACL: &str = "system.posix_acl_access";
+/// The longest value that an attribute can have (xattr(7)), in bytes.
+const MAX_ACL: usize = 64 * 1024;
+const CLOSED: Refusal = Refusal::Forbidden("the directory cannot be written (--atomic-upload)");

@@ -1,0 +1,12 @@
+//! Policy: what rules forbid, judged by effect, on the disk and in the answer; and what they leave alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod atomic;
+mod atomic_ends;
+#[path = "../support/mod.rs"]
+mod support;
