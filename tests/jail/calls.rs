@@ -106,7 +106,7 @@ fn judged(tree: &Tree, trace: &str) {
         server.ok(&write(&handle, 0, "data"));
         server.close(&handle);
     }
-    server.ok(&mkdir("dir", &Attrs::default()));
+    server.ok(&mkdir("judged", &Attrs::default()));
     server.list(".");
     server.finish();
 }
