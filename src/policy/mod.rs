@@ -99,10 +99,10 @@ pub struct Operation {
     pub writes: bool,
 }
 
-/// A refusal; the log has been told.
-#[derive(Debug, thiserror::Error)]
-#[error("refused")]
-pub struct Refused;
+/// A refusal, by the flag that says so; the log has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub &'static str);
 
 /// What the system manager allows.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +128,7 @@ impl Policy {
         let request = operation.name;
         if self.read_only && operation.writes {
             log::emit(Level::Verbose, || Event::RefusedReadOnly { request });
-            return Err(Refused);
+            return Err(READ_ONLY);
         }
         if self
             .denylist
@@ -136,7 +136,7 @@ impl Policy {
             .is_some_and(|list| lists(list, request))
         {
             log::emit(Level::Verbose, || Event::RefusedDenied { request });
-            return Err(Refused);
+            return Err(Refused("--deny-requests"));
         }
         match self.allowlist.as_deref() {
             None => Ok(()),
@@ -146,7 +146,7 @@ impl Policy {
             }
             Some(_) => {
                 log::emit(Level::Verbose, || Event::RefusedNotAllowed { request });
-                Err(Refused)
+                Err(Refused("--allow-requests"))
             }
         }
     }
@@ -160,11 +160,13 @@ impl Policy {
             log::emit(Level::Verbose, || Event::RefusedReadOnly {
                 request: "open",
             });
-            return Err(Refused);
+            return Err(READ_ONLY);
         }
         Ok(())
     }
 }
+
+const READ_ONLY: Refused = Refused("--read-only");
 
 fn lists(list: &str, name: &str) -> bool {
     list.split(',').any(|listed| listed == name)

@@ -18,6 +18,7 @@ mod overlap;
 mod pace;
 pub mod pipeline;
 mod pool;
+pub mod rehearse;
 pub mod serve;
 pub mod signals;
 mod status;

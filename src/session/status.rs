@@ -82,8 +82,8 @@ impl From<Malformed> for Status {
 }
 
 impl From<Refused> for Status {
-    fn from(_: Refused) -> Self {
-        Self::new(StatusCode::PermissionDenied)
+    fn from(refused: Refused) -> Self {
+        Self::because(StatusCode::PermissionDenied, refused.0)
     }
 }
 

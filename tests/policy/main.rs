@@ -8,5 +8,6 @@
 
 mod atomic;
 mod atomic_ends;
+mod atomic_killed;
 #[path = "../support/mod.rs"]
 mod support;

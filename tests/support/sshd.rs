@@ -171,6 +171,16 @@ impl Sshd {
         read_lossy(&self.dir().join("sshd.log"))
     }
 
+    /// The processes of sessions whose name begins so (proc_pid_comm(5)).
+    pub(crate) fn processes(&self, name: &str) -> Vec<u32> {
+        let all = descendants(self.guardian.id()).into_iter();
+        let named = |pid: &u32| {
+            let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
+            comm.is_ok_and(|comm| comm.starts_with(name))
+        };
+        all.filter(named).collect()
+    }
+
     fn dir(&self) -> &Path {
         self.place.path()
     }

@@ -1,0 +1,323 @@
+//! A request judged as a session would judge it, and not carried out: for `explain`.
+//!
+//! It goes the way of every request. Only who is asked before anything is done says no in the end, and tells what was asked.
+
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Session;
+use super::dispatch::REQUESTS;
+use super::extended::EXTENSIONS;
+use super::status::Status;
+use crate::fs::{
+    Answer, Deed, Effect, Identity, Judge, Modes, Refusal, Result as KernelResult, Verdict, View,
+    Writing,
+};
+use crate::identity::Login;
+use crate::policy::{Operation, Policy, Rules};
+use crate::protocol::{OpenFlags, StatusCode, kind, request_id};
+
+/// What would become of a request.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// What the client would be told of a refusal: the status code, and the words. None where the request would be carried out.
+    pub refusal: Option<(u32, String)>,
+    /// Whether it would be answered and not be done.
+    pub left: bool,
+    /// The objects that it would touch, as far as it came.
+    pub objects: Vec<Object>,
+}
+
+/// An object, and what would happen to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// In words.
+    pub effect: &'static str,
+    /// The canonical path in the view.
+    pub path: Vec<u8>,
+    /// What stands there: `file`, `directory`, or `nothing`.
+    pub kind: &'static str,
+}
+
+/// There is no such request, or it takes another number of paths.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Unclear {
+    #[error(
+        "there is no request \"{0}\"; get, put and append are known, and what -Q requests prints"
+    )]
+    Request(String),
+    #[error("{request} takes {wanted}")]
+    Paths {
+        request: String,
+        wanted: &'static str,
+    },
+}
+
+/// What would become of `request` in a fresh session.
+///
+/// # Errors
+/// [`Unclear`]; as open(2) of `/`.
+pub fn rehearse(
+    mut view: View,
+    policy: Policy,
+    login: Rc<Login>,
+    request: &str,
+    paths: &[&[u8]],
+) -> KernelResult<Result<Rehearsed, Unclear>> {
+    let packets = match packets(request, paths) {
+        Ok(packets) => packets,
+        Err(unclear) => return Ok(Err(unclear)),
+    };
+    let notes = Arc::new(Notes {
+        rules: Arc::clone(&policy.rules),
+        objects: Mutex::default(),
+    });
+    view.ask(Arc::<Notes>::clone(&notes), Modes::default())?;
+    let operation = operation(request);
+    let permitted = operation.map_or(Ok(()), |operation| policy.permit(operation));
+    let mut session = Session::new(view, policy, login, Vec::new(), None);
+    let mut rehearsed = Rehearsed {
+        refusal: None,
+        left: false,
+        objects: Vec::new(),
+    };
+    if let Err(refused) = permitted {
+        rehearsed.refusal = Some(words(&refused.into()));
+        return Ok(Ok(rehearsed));
+    }
+    for (kind, mut body) in packets {
+        body.splice(..0, [0; 4]);
+        let answered = match request_id(&body) {
+            Ok((id, payload)) => session.run(kind, id, payload),
+            Err(malformed) => Err(malformed.into()),
+        };
+        let noted = std::mem::take(&mut *notes.lock());
+        let taken = noted.iter().any(|note| note.takes(kind, request));
+        rehearsed.left |= noted.iter().any(|note| note.left);
+        rehearsed
+            .objects
+            .extend(noted.into_iter().map(|note| note.object));
+        rehearsed.refusal = match answered {
+            Err(status) if status.message.ends_with(REHEARSED) => {
+                taken.then(|| words(&Status::because(StatusCode::Failure, "File exists")))
+            }
+            Err(status) => Some(words(&status)),
+            Ok(_) => None,
+        };
+        if rehearsed.refusal.is_some() {
+            break;
+        }
+    }
+    Ok(Ok(rehearsed))
+}
+
+fn words(status: &Status) -> (u32, String) {
+    (status.code as u32, status.message.clone().into_owned())
+}
+
+/// Who is asked in place of the rules: whatever they allow is not done, and noted.
+#[derive(Debug)]
+struct Notes {
+    rules: Arc<Rules>,
+    objects: Mutex<Vec<Note>>,
+}
+
+#[derive(Debug)]
+struct Note {
+    object: Object,
+    effect: Effect,
+    exists: bool,
+    left: bool,
+}
+
+impl Note {
+    /// Whether the name that the request would make is taken, so that the kernel refuses it.
+    fn takes(&self, kind: u8, request: &str) -> bool {
+        match self.effect {
+            Effect::Create | Effect::CreateLink => self.exists && kind != kind::OPEN,
+            Effect::Replace => request == "rename",
+            _ => false,
+        }
+    }
+}
+
+impl Notes {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Note>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Judge for Notes {
+    fn judge(&self, deeds: &[Deed<'_>]) -> Answer<Verdict> {
+        let verdict = self.rules.judge(deeds);
+        let left = matches!(verdict, Ok(Verdict::Leave));
+        let notes = deeds.iter().map(|deed| Note {
+            object: Object {
+                effect: effect(deed.effect),
+                path: match deed.path() {
+                    b"" => b"/".to_vec(),
+                    path => path.to_vec(),
+                },
+                kind: match (deed.exists(), deed.is_directory()) {
+                    (false, _) => "nothing",
+                    (true, true) => "directory",
+                    (true, false) => "file",
+                },
+            },
+            effect: deed.effect,
+            exists: deed.exists(),
+            left,
+        });
+        self.lock().extend(notes);
+        verdict?;
+        Err(Refusal::Forbidden(REHEARSED).into())
+    }
+
+    fn pass(&self, path: &[u8], link: bool) -> Answer<()> {
+        self.rules.pass(path, link)
+    }
+
+    fn lists(&self, path: &[u8], identity: &dyn Fn() -> Option<Identity>) -> bool {
+        self.rules.lists(path, identity)
+    }
+
+    fn conceals(&self) -> bool {
+        self.rules.conceals()
+    }
+
+    fn write(&self, writing: &Writing, free: &dyn Fn() -> Option<u64>) -> Answer<()> {
+        self.rules.write(writing, free)
+    }
+
+    fn appends_only(&self) -> bool {
+        self.rules.appends_only()
+    }
+
+    fn made(&self, _: Identity) {}
+
+    fn unmade(&self, _: Identity) {}
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Look => "is looked at",
+        Effect::Read => "is read",
+        Effect::List => "is listed",
+        Effect::Content => "is written",
+        Effect::Truncate => "is emptied",
+        Effect::Resize(_) => "gets another size",
+        Effect::Create => "is created",
+        Effect::CreateLink => "is created as a link",
+        Effect::Alias => "gets a second name",
+        Effect::Move => "loses this name",
+        Effect::MoveTo => "gets this name",
+        Effect::Remove => "is removed",
+        Effect::Replace => "is replaced",
+        Effect::Permissions => "gets another mode",
+        Effect::Times => "gets other times",
+        Effect::Owner => "gets another owner",
+    }
+}
+
+/// The row of a request; none of `get`, `put` and `append`, which are OPENs.
+fn operation(request: &str) -> Option<Operation> {
+    let request = match request {
+        "get" | "put" | "append" => "open",
+        request => request,
+    };
+    let requests = REQUESTS.iter().map(|row| row.operation);
+    let extensions = EXTENSIONS.iter().map(|row| row.operation);
+    requests.chain(extensions).find(|row| row.name == request)
+}
+
+/// The packets, type and body, by which a client asks for it. What is asked by a handle is asked of what it would be open on.
+fn packets(request: &str, paths: &[&[u8]]) -> Result<Vec<(u8, Vec<u8>)>, Unclear> {
+    if operation(request).is_none() {
+        return Err(Unclear::Request(request.to_owned()));
+    }
+    let wants = |wanted| Unclear::Paths {
+        request: request.to_owned(),
+        wanted,
+    };
+    let extended = |name: &str, fields: Vec<u8>| {
+        let body = [string(name.as_bytes()), fields].concat();
+        vec![(kind::EXTENDED, body)]
+    };
+    let one = || match paths {
+        [path] => Ok(string(path)),
+        _ => Err(wants("one path")),
+    };
+    let two = || match paths {
+        [old, new] => Ok([string(old), string(new)].concat()),
+        _ => Err(wants("two paths")),
+    };
+    let set = |kind: u8, prefix: Vec<u8>| -> Result<Vec<(u8, Vec<u8>)>, Unclear> {
+        let path = [prefix, one()?].concat();
+        // Each by its flag (draft §5): permissions, times, owner.
+        let attributes: [&[u32]; 3] = [&[4, 0o644], &[8, 0, 0], &[2, 0, 0]];
+        let attributes = attributes.into_iter();
+        Ok(attributes
+            .map(|attrs| (kind, [path.clone(), integers(attrs)].concat()))
+            .collect())
+    };
+    let open = |path: Vec<u8>, pflags: OpenFlags| {
+        (kind::OPEN, [path, integers(&[pflags.bits(), 0])].concat())
+    };
+    Ok(match request {
+        "get" | "open" | "read" => vec![open(one()?, OpenFlags::READ)],
+        "put" => {
+            let pflags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+            vec![open(one()?, pflags)]
+        }
+        "append" => {
+            let pflags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::APPEND;
+            vec![open(one()?, pflags)]
+        }
+        "write" | "fsync" => vec![open(one()?, OpenFlags::WRITE)],
+        "stat" | "fstat" | "close" => vec![(kind::STAT, one()?)],
+        "lstat" => vec![(kind::LSTAT, one()?)],
+        "opendir" | "readdir" => vec![(kind::OPENDIR, one()?)],
+        "readlink" => vec![(kind::READLINK, one()?)],
+        "realpath" => vec![(kind::REALPATH, one()?)],
+        "remove" => vec![(kind::REMOVE, one()?)],
+        "rmdir" => vec![(kind::RMDIR, one()?)],
+        "mkdir" => vec![(kind::MKDIR, [one()?, integers(&[0])].concat())],
+        "setstat" | "fsetstat" => set(kind::SETSTAT, Vec::new())?,
+        "lsetstat" => set(kind::EXTENDED, string(b"lsetstat@openssh.com"))?,
+        "rename" => vec![(kind::RENAME, two()?)],
+        // OpenSSH's order: what the link holds, and where it stands.
+        "symlink" => vec![(kind::SYMLINK, two()?)],
+        "posix-rename" => extended("posix-rename@openssh.com", two()?),
+        "hardlink" => extended("hardlink@openssh.com", two()?),
+        "statvfs" | "fstatvfs" => extended("statvfs@openssh.com", one()?),
+        "expand-path" => extended("expand-path@openssh.com", one()?),
+        "copy-data" => match paths {
+            [from, to] => vec![
+                open(string(from), OpenFlags::READ),
+                open(string(to), OpenFlags::WRITE | OpenFlags::CREATE),
+            ],
+            _ => return Err(wants("two paths")),
+        },
+        // What touches no object.
+        _ => match paths {
+            [] => Vec::new(),
+            _ => return Err(wants("no path")),
+        },
+    })
+}
+
+fn integers(integers: &[u32]) -> Vec<u8> {
+    integers
+        .iter()
+        .flat_map(|word| word.to_be_bytes())
+        .collect()
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    [&length.to_be_bytes(), bytes].concat()
+}
+
+/// In no flag's place: no rule forbids it.
+const REHEARSED: &str = "rehearsed";
