@@ -138,7 +138,12 @@ fn a_denied_request_does_nothing() {
     ] {
         let reply = server.call(&request);
         assert_status(&reply, code::PERMISSION_DENIED);
-        assert_eq!(reply.status().text, "Permission denied");
+        let text = server.differs(
+            "a refusal names the flag",
+            "Permission denied: --deny-requests",
+            "Permission denied",
+        );
+        assert_eq!(reply.status().text, text);
     }
     assert_eq!(before.differences(&tree.snapshot()), [""; 0]);
     server.ok(&request::posix_rename("file", "renamed"));
@@ -211,4 +216,21 @@ fn d_is_where_relative_paths_start() {
     let mut server = Server::with(&tree, ["-d", "start"]);
     server.ok(&request::mkdir("made", &Attrs::NONE));
     assert!(tree.has("start/made"));
+}
+
+#[test]
+fn a_refusal_names_the_long_flag_whatever_was_typed() {
+    for (flags, flag) in [
+        (["-R"].as_slice(), "--read-only"),
+        (&["-P", "mkdir"], "--deny-requests"),
+        (&["-p", "stat"], "--allow-requests"),
+    ] {
+        let tree = Tree::new();
+        let mut server = Server::with(&tree, flags);
+        let reply = server.call(&request::mkdir("d", &Attrs::NONE));
+        let ours = format!("Permission denied: {flag}");
+        let text = server.differs("a client hears why", ours, "Permission denied".to_owned());
+        assert_eq!(reply.status().text, text);
+        assert!(!tree.has("d"));
+    }
 }
