@@ -16,15 +16,14 @@ pub mod modes;
 pub mod no_delete;
 pub mod no_overwrite;
 pub mod own;
+mod read_only;
+mod requests;
 pub mod reserve_free;
 pub mod rules;
 pub mod units;
 
+pub use requests::{Operation, Policy, Refused};
 pub use rules::Rules;
-
-use std::sync::Arc;
-
-use crate::log::{self, Event, Level};
 
 /// The flags of all rules.
 #[derive(Debug, Default, clap::Args)]
@@ -86,88 +85,4 @@ impl Invalid {
         };
         read(value).map_err(|why| Self::new(flag, value, why))
     }
-}
-
-/// What a request is called on the command line, and whether it changes anything.
-///
-/// Source: sftp-server.c `handlers[]`, `does_write`.
-#[derive(Clone, Copy, Debug)]
-pub struct Operation {
-    /// As `-Q requests` prints it.
-    pub name: &'static str,
-    /// Whether read-only mode refuses it. OPEN is judged by its flags instead.
-    pub writes: bool,
-}
-
-/// A refusal, by the flag that says so; the log has been told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub &'static str);
-
-/// What the system manager allows.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// `-R`: nothing changes.
-    pub read_only: bool,
-    /// `-P`: names that are refused.
-    pub denylist: Option<String>,
-    /// `-p`: names that alone are allowed.
-    pub allowlist: Option<String>,
-    /// What may happen to what.
-    pub rules: Arc<Rules>,
-    /// `--keep-setuid`.
-    pub keep_setuid: bool,
-}
-
-impl Policy {
-    /// Whether `operation` may run.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn permit(&self, operation: Operation) -> Result<(), Refused> {
-        let request = operation.name;
-        if self.read_only && operation.writes {
-            log::emit(Level::Verbose, || Event::RefusedReadOnly { request });
-            return Err(READ_ONLY);
-        }
-        if self
-            .denylist
-            .as_deref()
-            .is_some_and(|list| lists(list, request))
-        {
-            log::emit(Level::Verbose, || Event::RefusedDenied { request });
-            return Err(Refused("--deny-requests"));
-        }
-        match self.allowlist.as_deref() {
-            None => Ok(()),
-            Some(list) if lists(list, request) => {
-                log::emit(Level::Debug2, || Event::Allowed { request });
-                Ok(())
-            }
-            Some(_) => {
-                log::emit(Level::Verbose, || Event::RefusedNotAllowed { request });
-                Err(Refused("--allow-requests"))
-            }
-        }
-    }
-
-    /// Whether a file may be opened in a way that can change it or create it.
-    ///
-    /// # Errors
-    /// [`Refused`] in read-only mode.
-    pub fn permit_open(&self, changes: bool) -> Result<(), Refused> {
-        if self.read_only && changes {
-            log::emit(Level::Verbose, || Event::RefusedReadOnly {
-                request: "open",
-            });
-            return Err(READ_ONLY);
-        }
-        Ok(())
-    }
-}
-
-const READ_ONLY: Refused = Refused("--read-only");
-
-fn lists(list: &str, name: &str) -> bool {
-    list.split(',').any(|listed| listed == name)
 }

@@ -1,0 +1,80 @@
+//! What may run by its name: read-only mode, the denylist and the allowlist, in this order; and where the rules are kept.
+
+use std::sync::Arc;
+
+use super::Rules;
+use super::read_only;
+use crate::log::{self, Event, Level};
+
+/// What a request is called on the command line, and whether it changes anything.
+///
+/// Source: sftp-server.c `handlers[]`, `does_write`.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// As `-Q requests` prints it.
+    pub name: &'static str,
+    /// Whether read-only mode refuses it. OPEN is judged by its flags instead.
+    pub writes: bool,
+}
+
+/// A refusal, by the flag that says so; the log has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub &'static str);
+
+/// What the system manager allows.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// `-R`: nothing changes.
+    pub read_only: bool,
+    /// `-P`: names that are refused.
+    pub denylist: Option<String>,
+    /// `-p`: names that alone are allowed.
+    pub allowlist: Option<String>,
+    /// What may happen to what.
+    pub rules: Arc<Rules>,
+    /// `--keep-setuid`.
+    pub keep_setuid: bool,
+}
+
+impl Policy {
+    /// Whether `operation` may run.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn permit(&self, operation: Operation) -> Result<(), Refused> {
+        let request = operation.name;
+        read_only::permit(self.read_only && operation.writes, request)?;
+        if self
+            .denylist
+            .as_deref()
+            .is_some_and(|list| lists(list, request))
+        {
+            log::emit(Level::Verbose, || Event::RefusedDenied { request });
+            return Err(Refused("--deny-requests"));
+        }
+        match self.allowlist.as_deref() {
+            None => Ok(()),
+            Some(list) if lists(list, request) => {
+                log::emit(Level::Debug2, || Event::Allowed { request });
+                Ok(())
+            }
+            Some(_) => {
+                log::emit(Level::Verbose, || Event::RefusedNotAllowed { request });
+                Err(Refused("--allow-requests"))
+            }
+        }
+    }
+
+    /// Whether a file may be opened in a way that can change it or create it.
+    ///
+    /// # Errors
+    /// [`Refused`] in read-only mode.
+    pub fn permit_open(&self, changes: bool) -> Result<(), Refused> {
+        read_only::permit(self.read_only && changes, "open")
+    }
+}
+
+fn lists(list: &str, name: &str) -> bool {
+    list.split(',').any(|listed| listed == name)
+}
