@@ -115,11 +115,12 @@ impl View {
             }
             let mut how = OpenHow { flags, ..how };
             let Some(jailed) = &place.jailed else {
-                return Ok(File::new(
-                    create(place, how)?,
-                    how.has(OFlag::O_APPEND),
-                    Guard::default(),
-                ));
+                let guard = Guard {
+                    keeps_bits: true,
+                    ..Guard::default()
+                };
+                let appends = how.has(OFlag::O_APPEND);
+                return Ok(File::new(create(place, how)?, appends, guard));
             };
             let follow = if aim == Aim::Link {
                 Follow::No

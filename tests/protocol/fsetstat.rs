@@ -144,3 +144,14 @@ fn sizes_beyond_any_file_are_refused() {
     }
     assert_eq!(tree.read("file"), b"content");
 }
+
+#[test]
+fn the_set_id_bits_of_a_file_are_set_by_its_handle() {
+    let (tree, mut server) = start();
+    tree.file("file", "");
+    let handle = server.open("file", pflags::READ | pflags::WRITE);
+    let asked = Attrs::NONE.permissions(0o6751);
+    server.ok(&request::fsetstat(&handle, &asked));
+    let kept = server.in_jail("without --keep-setuid", 0o751, 0o6751);
+    assert_eq!(tree.mode("file"), kept);
+}
