@@ -1,5 +1,6 @@
 //! The command line: OpenSSH's letters with OpenSSH's strictness, each with a long name, and what they mean.
 
+mod line;
 mod paths;
 mod split;
 
@@ -7,8 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, CommandFactory, Parser};
 
 use crate::fs::Bind;
 use crate::identity::Login;
@@ -17,7 +17,7 @@ use crate::policy::{self, Policy, Rules};
 use crate::sandbox;
 use crate::session::dispatch::REQUESTS;
 use crate::session::extended::EXTENSIONS;
-use split::split;
+pub use line::{Line, word};
 
 /// What was typed.
 #[derive(Debug, Default, Parser)]
@@ -80,6 +80,19 @@ struct Typed {
 
     #[command(flatten)]
     policy: policy::Args,
+
+    /// Configuration file, in place of /etc/ssh/sftp_server.toml [tokens as above]
+    #[arg(
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        conflicts_with = "no_config"
+    )]
+    config: Option<OsString>,
+
+    /// Read no configuration file
+    #[arg(long)]
+    no_config: bool,
 
     /// Umask of the session, octal
     #[arg(short = 'u', long, value_name = "UMASK", action = ArgAction::Append, allow_hyphen_values = true)]
@@ -157,8 +170,8 @@ pub enum Request {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("{0}")]
-    Usage(String),
+    #[error("{text}")]
+    Usage { text: String, flag: Option<String> },
     #[error("Invalid query type")]
     Query,
     #[error("Invalid log level \"{0}\"")]
@@ -175,6 +188,8 @@ pub enum Error {
     DeniedTwice,
     #[error("Invalid start directory \"{path}\": {why}")]
     StartDirectory { path: String, why: &'static str },
+    #[error("Invalid --config \"{path}\": {why}")]
+    Config { path: String, why: &'static str },
     #[error("Invalid {flag} \"{value}\": {why}")]
     Jail {
         flag: &'static str,
@@ -192,8 +207,9 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Usage(_)
+            Self::Usage { .. }
             | Self::Query
+            | Self::Config { .. }
             | Self::LogLevel(_)
             | Self::LogFacility(_)
             | Self::Jail { .. }
@@ -207,6 +223,26 @@ impl Error {
         }
     }
 
+    /// The long name of the flag whose value is wrong.
+    #[must_use]
+    pub fn flag(&self) -> Option<&str> {
+        match self {
+            Self::Usage { flag, .. } => flag.as_deref(),
+            Self::Query => Some("query"),
+            Self::LogLevel(_) => Some("log-level"),
+            Self::LogFacility(_) => Some("log-facility"),
+            Self::Umask(_) => Some("umask"),
+            Self::FileMode(_) => Some("force-file-perms"),
+            Self::AllowedTwice => Some("allow-requests"),
+            Self::DeniedTwice => Some("deny-requests"),
+            Self::StartDirectory { .. } => Some("start-directory"),
+            Self::Config { .. } => Some("config"),
+            Self::Jail { flag, .. } => flag.strip_prefix("--"),
+            Self::BindWithoutRoot => Some("bind"),
+            Self::Policy(invalid) => invalid.flag().strip_prefix("--"),
+        }
+    }
+
     fn is_fatal(&self) -> bool {
         self.exit_status() == 255
     }
@@ -214,35 +250,23 @@ impl Error {
     /// Whether it goes to the log too. A usage is for the eyes of who typed.
     #[must_use]
     pub fn is_logged(&self) -> bool {
-        !matches!(self, Self::Usage(_) | Self::Query)
+        !matches!(self, Self::Usage { .. } | Self::Query)
     }
 }
 
-/// Parses `arguments`, the program's name first.
+/// What a line without any flag asks for. That is the usual one of sshd_config, and each session would wait for a parser that has
+/// nothing to parse.
 ///
 /// # Errors
 /// What cannot be, in words.
-pub fn parse(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
-    let program = program_name(arguments.first());
-    // The usual line of sshd_config has no flags, and each session would wait for a parser that has nothing to parse.
-    if arguments.len() < 2 {
-        return request(&program, Typed::default(), None, login);
-    }
-    let mut known = Typed::command();
-    let (options, command) = split(&known, arguments);
-    let mut judge = |options: &[OsString], command| {
-        let matches = known.try_get_matches_from_mut(options);
-        let typed = matches.and_then(|matches| Typed::from_arg_matches(&matches));
-        let typed = typed.map_err(|error| Error::Usage(usage(&program, &error)))?;
-        request(&program, typed, command, login)
-    };
-    judge(&options, command).map_err(|error| {
-        // OpenSSH takes one option after the other and leaves at the first that is fatal.
-        (1..options.len())
-            .filter_map(|end| judge(options.get(..end)?, None).err())
-            .find(Error::is_fatal)
-            .unwrap_or(error)
-    })
+pub fn bare(program: Option<&OsString>, login: &Login) -> Result<Request, Error> {
+    request(&program_name(program), Typed::default(), None, login)
+}
+
+/// Every flag there is, as the parser knows it.
+#[must_use]
+pub fn flags() -> clap::Command {
+    Typed::command()
 }
 
 /// What the options ask for. What is fatal comes first: that which prints and ends is the last option, and names for the log
@@ -255,7 +279,10 @@ fn request(
 ) -> Result<Request, Error> {
     let values = values(&typed, login)?;
     if typed.usage {
-        return Err(Error::Usage(usage_text(program)));
+        return Err(Error::Usage {
+            text: usage_text(program),
+            flag: None,
+        });
     }
     if typed.help {
         return Ok(Request::Print(Typed::command().render_help().to_string()));
@@ -386,23 +413,13 @@ fn query(feature: &OsStr) -> Result<String, Error> {
         .collect())
 }
 
-/// What is wrong, where clap can say it, and the usage.
-fn usage(program: &str, error: &clap::Error) -> String {
-    let rendered = error.to_string();
-    let first = rendered.lines().next().unwrap_or_default();
-    let what = first.strip_prefix("error: ").unwrap_or(first);
-    let meant = match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(meant)) => format!("; is {meant} meant?"),
-        _ => String::new(),
-    };
-    format!("{program}: {what}{meant}\n{}", usage_text(program))
-}
-
 fn usage_text(program: &str) -> String {
     format!(
         "usage: {program} [-ehR] [-d start_directory] [-f log_facility] [-l log_level]\n\
          \t[-m file_mode] [-P denied_requests] [-p allowed_requests] [-u umask]\n\
          \t[--root directory [--bind /name=directory] [--no-protect]] [--sandbox mode]\n\
+         \t[--config file | --no-config]\n\
+         \x20      {program} check [flags] [--user name] [--address address] [--json]\n\
          \x20      {program} -Q protocol_feature\n\
          \x20      {program} --help | --version"
     )

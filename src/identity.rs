@@ -4,11 +4,11 @@ mod files;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Group, Uid, User, getuid};
+use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid};
 
 /// The account that a session runs for: that of the real uid, from passwd, or, where that knows nothing of the uid, from
 /// the environment.
@@ -64,6 +64,23 @@ impl Login {
         self.uid.as_raw()
     }
 
+    /// What the groups are called that a session of this account is in, as far as they have a name.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Vec<u8>> {
+        let Some(account) = user_by_name(self.user()) else {
+            return Vec::new();
+        };
+        if STATIC {
+            return files::groups(&account.name, account.gid);
+        }
+        let Ok(name) = CString::new(account.name) else {
+            return Vec::new();
+        };
+        let groups = getgrouplist(&name, Gid::from_raw(account.gid)).unwrap_or_default();
+        let names = groups.iter().filter_map(|gid| group_by_gid(gid.as_raw()));
+        names.collect()
+    }
+
     fn account(&self) -> &Account {
         self.account.get_or_init(|| {
             let known = self.environment.among_names_of(self.uid);
@@ -96,6 +113,7 @@ impl Environment {
         Account {
             name: user.unwrap_or_else(|| uid.to_string().into()).into_vec(),
             uid: uid.as_raw(),
+            gid: getgid().as_raw(),
             home: home.unwrap_or_else(|| PathBuf::from("/")),
         }
     }
@@ -106,6 +124,7 @@ impl Environment {
 struct Account {
     name: Vec<u8>,
     uid: u32,
+    gid: u32,
     home: PathBuf,
 }
 
@@ -114,6 +133,7 @@ impl From<User> for Account {
         Self {
             name: user.name.into_bytes(),
             uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
             home: user.dir,
         }
     }

@@ -1,7 +1,7 @@
 //! A drop-in replacement for OpenSSH's `sftp-server`. Internal: for the program, its tests and benches.
 //!
 //! ```text
-//! main ──▶ cli                        what was typed, what it means
+//! main ──▶ config ──▶ cli              what was typed and configured, what it means
 //!   ├────▶ log, identity, launch      events out; who is logged in; why we were started
 //!   ├────▶ sandbox                    rlimits, Landlock, seccomp: locked once, before any thread
 //!   └────▶ session ──▶ policy ──▶ protocol     may it run?      bytes ↔ requests
@@ -11,6 +11,7 @@
 //! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`.
 
 pub mod cli;
+pub mod config;
 pub mod fs;
 pub mod identity;
 pub mod launch;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
 
-use sftp_server::cli::{self, Jail, Request, Settings};
+use sftp_server::cli::{Jail, Request, Settings};
+use sftp_server::config;
 use sftp_server::fs::{self, SetUp, View};
 use sftp_server::identity::{self, Login};
 use sftp_server::launch::{self, Launch, Patience, Refusal};
@@ -23,7 +24,7 @@ use sftp_server::session::{Session, cause, signals};
 fn main() -> ExitCode {
     limits::close_inherited();
     let login = Login::of_process();
-    match cli::parse(std::env::args_os().collect(), &login) {
+    match config::read(std::env::args_os().collect(), &login) {
         Ok(Request::Serve(settings)) => ExitCode::from(run(*settings, Rc::new(login))),
         Ok(Request::Print(text)) => {
             // Whoever stopped reading has read enough.

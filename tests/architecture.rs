@@ -22,6 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &["fs", "identity", "log", "policy", "sandbox", "session"],
     ),
+    // The file says what the command line can, of users and groups; fs reads it.
+    ("config", &["cli", "fs", "identity"]),
     ("fs", &[]),
     ("identity", &[]),
     ("launch", &["log"]),
@@ -68,7 +70,12 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("seccompiler", &["sandbox/"], "a lock"),
     ("std::os::unix::fs", &["fs/"], "only fs acts on files"),
     ("std::os::unix::net", &["log/"], "for /dev/log alone"),
-    ("std::net", &[], "the network is sshd's"),
+    (
+        "std::net",
+        // Addresses as they are written, with no socket.
+        &["config/matching.rs"],
+        "the network is sshd's",
+    ),
     ("process::Command", &[], "nothing is ever run"),
     ("execv", &[], "nothing is ever run"),
     // What is quoted there is escaped already, and ASCII.

@@ -12,13 +12,14 @@ use super::Account;
 /// The first entry of passwd for which `is` holds; it is given name and uid.
 pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
     entry("/etc/passwd", |fields| {
-        let [name, _, uid, _, _, home, ..] = fields else {
+        let [name, _, uid, gid, _, home, ..] = fields else {
             return None;
         };
-        let uid = number(uid)?;
+        let (uid, gid) = (number(uid)?, number(gid)?);
         is(name, uid).then(|| Account {
             name: name.to_vec(),
             uid,
+            gid,
             home: PathBuf::from(OsStr::from_bytes(home)),
         })
     })
@@ -30,6 +31,21 @@ pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
         [name, _, number_of, ..] if number(number_of) == Some(gid) => Some(name.to_vec()),
         _ => None,
     })
+}
+
+/// What the groups are called that list a user, or that have the number of the user's own.
+pub(super) fn groups(user: &[u8], own: u32) -> Vec<Vec<u8>> {
+    let text = std::fs::read("/etc/group").unwrap_or_default();
+    let lines = text.split(|byte| *byte == b'\n');
+    let names = lines.filter_map(|line| {
+        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+        let [name, _, gid, members, ..] = fields.as_slice() else {
+            return None;
+        };
+        let listed = members.split(|byte| *byte == b',').any(|name| name == user);
+        (listed || number(gid) == Some(own)).then(|| name.to_vec())
+    });
+    names.collect()
 }
 
 fn entry<T>(path: &str, find: impl Fn(&[&[u8]]) -> Option<T>) -> Option<T> {

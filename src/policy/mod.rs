@@ -66,6 +66,12 @@ pub struct Invalid {
 }
 
 impl Invalid {
+    /// Which flag, with its dashes.
+    #[must_use]
+    pub fn flag(&self) -> &'static str {
+        self.flag
+    }
+
     fn new(flag: &'static str, value: &str, why: &'static str) -> Self {
         Self {
             flag,

@@ -1,0 +1,234 @@
+//! For whom a `[[match]]` table is: patterns of names and addresses, as sshd_config(5) has them.
+
+use std::cell::OnceCell;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::file::Table;
+use crate::identity::Login;
+
+/// What a table asks for; all that is given must hold.
+#[derive(Debug, Default)]
+pub(super) struct Criteria {
+    pub(super) user: Option<Vec<Pattern>>,
+    pub(super) group: Option<Vec<Pattern>>,
+    pub(super) address: Option<Vec<Pattern>>,
+}
+
+/// Who is logged in, and from where.
+#[derive(Debug)]
+pub struct Who<'l> {
+    login: &'l Login,
+    groups: OnceCell<Vec<Vec<u8>>>,
+    address: Option<IpAddr>,
+}
+
+impl<'l> Who<'l> {
+    /// This user, from this address.
+    #[must_use]
+    pub fn new(login: &'l Login, address: Option<IpAddr>) -> Self {
+        Self {
+            login,
+            groups: OnceCell::new(),
+            address: address.map(folded),
+        }
+    }
+
+    /// The user of this process, from where sshd says that the client is.
+    #[must_use]
+    pub fn of_session(login: &'l Login) -> Self {
+        let first = |name| {
+            let value = std::env::var(name).ok()?;
+            Some(value.split(' ').next()?.to_owned())
+        };
+        let address = first("SSH_CONNECTION").or_else(|| first("SSH_CLIENT"));
+        Self::new(login, address.and_then(|text| address_of(&text)))
+    }
+
+    /// Whether a table is for them.
+    pub(super) fn is(&self, table: &Table) -> bool {
+        let Criteria {
+            user,
+            group,
+            address,
+        } = &table.criteria;
+        let holds = |list: &Option<Vec<Pattern>>, is: &dyn Fn(&[Pattern]) -> bool| {
+            list.as_ref().is_none_or(|list| is(list))
+        };
+        holds(user, &|list| any(list, |what| what.is_name(self.login.user())))
+            && holds(address, &|list| {
+                let is = |address| any(list, |what: &What| what.is_address(address));
+                self.address.is_some_and(is)
+            })
+            // Asked last: the name service may be on another host.
+            && holds(group, &|list| {
+                let is = |what: &What| self.groups().iter().any(|group| what.is_name(group));
+                any(list, is)
+            })
+    }
+
+    fn groups(&self) -> &[Vec<u8>] {
+        self.groups.get_or_init(|| self.login.groups())
+    }
+}
+
+/// Whether one of the patterns holds, and none that is negated.
+fn any(patterns: &[Pattern], is: impl Fn(&What) -> bool) -> bool {
+    let holding = || patterns.iter().filter(|pattern| is(&pattern.what));
+    holding().next().is_some() && holding().all(|pattern| !pattern.negated)
+}
+
+/// One of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    negated: bool,
+    what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// `*` is anything, `?` one byte.
+    Glob(Vec<u8>),
+    /// Its first bits.
+    Net(IpAddr, u32),
+}
+
+impl Pattern {
+    /// A name of a user or group.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn of_name(text: &str) -> Result<Self, &'static str> {
+        let (negated, text) = negated(text)?;
+        Ok(Self {
+            negated,
+            what: What::Glob(text.as_bytes().to_vec()),
+        })
+    }
+
+    /// An address, a network, or a pattern of addresses as they are written.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn of_address(text: &str) -> Result<Self, &'static str> {
+        let (negated, text) = negated(text)?;
+        let what = if text.contains(['*', '?']) {
+            let known = |letter: char| letter.is_ascii_hexdigit() || "*?.:".contains(letter);
+            if !text.chars().all(known) {
+                return Err("an address is meant, and not a name of a host");
+            }
+            What::Glob(text.to_ascii_lowercase().into_bytes())
+        } else {
+            net(text)?
+        };
+        Ok(Self { negated, what })
+    }
+}
+
+fn negated(text: &str) -> Result<(bool, &str), &'static str> {
+    let (negated, text) = match text.strip_prefix('!') {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
+    match text.is_empty() {
+        true => Err("an empty pattern"),
+        false => Ok((negated, text)),
+    }
+}
+
+fn net(text: &str) -> Result<What, &'static str> {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<IpAddr>() else {
+        return Err("no address, no network (as in 192.0.2.0/24), and no pattern");
+    };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let digits = |bits: &&str| bits.bytes().all(|digit| digit.is_ascii_digit());
+    let bits = match bits {
+        None => Some(most),
+        Some(bits) => Some(bits)
+            .filter(digits)
+            .and_then(|bits| bits.parse().ok())
+            .filter(|bits| *bits <= most),
+    };
+    let bits = bits.ok_or("the network's length is not one of such an address")?;
+    if head(address, bits) != address {
+        return Err("bits are set behind the network's length");
+    }
+    Ok(match (address, folded(address)) {
+        (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if bits >= 96 => What::Net(v4, bits - 96),
+        _ => What::Net(address, bits),
+    })
+}
+
+impl What {
+    fn is_name(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Glob(pattern) => fits(pattern, name),
+            Self::Net(..) => false,
+        }
+    }
+
+    fn is_address(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Glob(pattern) => fits(pattern, address.to_string().as_bytes()),
+            Self::Net(net, bits) => {
+                net.is_ipv4() == address.is_ipv4() && head(address, *bits) == *net
+            }
+        }
+    }
+}
+
+/// The address with all but its first bits zero.
+fn head(address: IpAddr, bits: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            Ipv4Addr::from(u32::from(address) & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            Ipv6Addr::from(u128::from(address) & mask).into()
+        }
+    }
+}
+
+/// An address as it is written, perhaps with a zone.
+pub(super) fn address_of(text: &str) -> Option<IpAddr> {
+    let text = text.split('%').next()?;
+    text.parse().ok().map(folded)
+}
+
+/// What an IPv6 socket calls an IPv4 address is that address.
+fn folded(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(long) => long.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
+}
+
+/// Whether a pattern matches all of a text. In time of the product of their lengths.
+fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    // Which beginnings of the text the pattern so far can match.
+    let mut reached = vec![false; text.len() + 1];
+    if let Some(start) = reached.first_mut() {
+        *start = true;
+    }
+    for byte in pattern {
+        let before = reached.clone();
+        let mut any = false;
+        for (end, now) in reached.iter_mut().enumerate() {
+            any |= before.get(end) == Some(&true);
+            let last = end.checked_sub(1);
+            let shorter = last.and_then(|last| before.get(last)) == Some(&true);
+            let same = last.and_then(|last| text.get(last));
+            *now = match byte {
+                b'*' => any,
+                b'?' => shorter,
+                byte => shorter && same == Some(byte),
+            };
+        }
+    }
+    reached.last() == Some(&true)
+}

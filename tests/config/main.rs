@@ -1,0 +1,17 @@
+//! The configuration file: what it may say, who may write it, whose value wins; and what `check` finds.
+//!
+//! Needs root, for users, foreign owners and mount namespaces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod ground;
+mod matching;
+mod ownership;
+mod precedence;
+#[path = "../support/mod.rs"]
+mod support;
+mod values;
