@@ -40,19 +40,9 @@ impl Session {
             }
             kind::READ => {
                 let Read { handle, .. } = payload.decode().ok()?;
-                let (slot, file) = self.open_file(handle)?;
-                Some(Touch::Read {
-                    slot,
-                    file: file.file.id(),
-                })
+                self.reading(handle)
             }
-            kind::FSTAT => {
-                let (slot, file) = self.open_file(payload.decode().ok()?)?;
-                Some(Touch::Read {
-                    slot,
-                    file: file.file.id(),
-                })
-            }
+            kind::FSTAT => self.reading(payload.decode().ok()?),
             kind::WRITE => {
                 let write = Write::decode(payload).ok()?;
                 let (slot, open) = self.open_file(write.handle)?;
@@ -91,11 +81,7 @@ impl Session {
         let (extension, payload) = long(payload)?;
         if extension.wire == FSYNC.wire {
             // What was written before is on the disk then; what is written later does not matter, but may not come first either.
-            let (slot, open) = self.open_file(payload.decode().ok()?)?;
-            return Some(Touch::Read {
-                slot,
-                file: open.file.id(),
-            });
+            return self.reading(payload.decode().ok()?);
         }
         let copy: CopyData = payload.decode().ok()?;
         let (from_slot, from) = self.open_file(copy.read_from_handle)?;
@@ -105,6 +91,14 @@ impl Session {
             from: from.file.id(),
             to_slot,
             to: to.file.id(),
+        })
+    }
+
+    fn reading(&self, handle: Handle) -> Option<Touch> {
+        let (slot, open) = self.open_file(handle)?;
+        Some(Touch::Read {
+            slot,
+            file: open.file.id(),
         })
     }
 
