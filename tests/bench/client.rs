@@ -25,7 +25,6 @@ pub(crate) struct Client {
     start: usize,
     end: usize,
     sent: u32,
-    before: Usage,
 }
 
 /// The head of a response; `length` bytes of it are still unread.
@@ -49,7 +48,6 @@ impl Client {
             .current_dir(folder)
             .env_remove("SSH_ORIGINAL_COMMAND")
             .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
-        let before = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let (child, to, from) = match transport {
             Transport::Pipes => {
                 let mut child = command
@@ -78,7 +76,6 @@ impl Client {
             start: 0,
             end: 0,
             sent: 0,
-            before,
         };
         client.out.extend([0, 0, 0, 5, INIT, 0, 0, 0, 3]);
         client.flush()?;
@@ -229,10 +226,12 @@ impl Client {
         // Both descriptors are closed, as a socket's other end only then sees the end of input.
         self.to = None;
         drop(self.from);
+        // A child counts when it has been waited for.
+        let before = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let status = self.child.wait()?;
         assert!(status.success(), "the server ended with {status}");
         let after = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        Ok(seconds(&after) - seconds(&self.before))
+        Ok(seconds(&after) - seconds(&before))
     }
 }
 

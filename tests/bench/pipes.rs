@@ -141,27 +141,24 @@ const WORKLOADS: &[Workload] = &[
 fn main() -> ExitCode {
     let mut names: Vec<&str> = WORKLOADS.iter().map(|(name, ..)| *name).collect();
     names.extend(["start", "memory"]);
-    turns::main(USAGE, &names, run)
+    turns::main(USAGE, &names, [Size::FULL, Size::QUICK], run)
 }
 
-fn run(options: &Options) -> io::Result<()> {
-    let size = if options.quick {
-        Size::QUICK
-    } else {
-        Size::FULL
+fn run(options: &Options, fixture: &Fixture, report: &mut Report) -> io::Result<()> {
+    let session = |server: usize| {
+        let command = &options.servers[server].command;
+        Client::start(command, fixture.top(), options.transport)
     };
-    let fixture = Fixture::new(&options.folder, size)?;
-    let mut report = Report::new(options)?;
-    compare(options, &fixture, fixture.top(), &mut report, WORKLOADS)?;
+    compare(options, fixture, report, WORKLOADS, session, Client::finish)?;
     if options.wants("start") {
         eprintln!("start …");
-        start(options, &fixture, &mut report)?;
+        start(options, fixture, report)?;
     }
     if options.wants("memory") {
         eprintln!("memory …");
-        memory(options, &fixture, &mut report)?;
+        memory(options, fixture, report)?;
     }
-    report.finish(options)
+    Ok(())
 }
 
 /// Spawn, INIT, REALPATH, end of input, gone: as many pairs as elsewhere, each of the medians of many starts in turn.

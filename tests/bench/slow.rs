@@ -21,6 +21,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use client::Client;
 use fixture::{Fixture, Size};
 use options::Options;
 use report::Report;
@@ -76,19 +77,14 @@ const WORKLOADS: &[Workload] = &[
 
 fn main() -> ExitCode {
     let names: Vec<&str> = WORKLOADS.iter().map(|(name, ..)| *name).collect();
-    turns::main(USAGE, &names, run)
+    turns::main(USAGE, &names, [Size::SLOW, Size::SLOW_QUICK], run)
 }
 
-fn run(options: &Options) -> io::Result<()> {
-    let size = if options.quick {
-        Size::SLOW_QUICK
-    } else {
-        Size::SLOW
-    };
-    let fixture = Fixture::new(&options.folder, size)?;
-    // After the fixture, so that it is unmounted before that is removed.
+fn run(options: &Options, fixture: &Fixture, report: &mut Report) -> io::Result<()> {
     let storage = Storage::mount(fixture.top(), DELAY)?;
-    let mut report = Report::new(options)?;
-    compare(options, &fixture, storage.path(), &mut report, WORKLOADS)?;
-    report.finish(options)
+    let session = |server: usize| {
+        let command = &options.servers[server].command;
+        Client::start(command, storage.path(), options.transport)
+    };
+    compare(options, fixture, report, WORKLOADS, session, Client::finish)
 }

@@ -1,12 +1,11 @@
 //! One workload on all servers, taking turns.
 
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::client::Client;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Size};
 use crate::options::Options;
 use crate::report::{Report, Run};
 use crate::work::Work;
@@ -14,11 +13,12 @@ use crate::work::Work;
 /// A workload: its name on the command line, its title in the table, and what it does.
 pub(crate) type Workload = (&'static str, &'static str, Work);
 
-/// Parses the command line, does what `run` does, and tells of what went wrong.
+/// Parses the command line, does what `run` does with files of the full or the quick size, reports, and tells of what went wrong.
 pub(crate) fn main(
     head: &str,
     names: &[&str],
-    run: impl FnOnce(&Options) -> io::Result<()>,
+    [full, quick]: [Size; 2],
+    run: impl FnOnce(&Options, &Fixture, &mut Report) -> io::Result<()>,
 ) -> ExitCode {
     let options = match Options::parse(head, names) {
         Ok(options) => options,
@@ -27,7 +27,14 @@ pub(crate) fn main(
             return ExitCode::from(if words.starts_with(head) { 0 } else { 1 });
         }
     };
-    match run(&options) {
+    let whole = || {
+        let size = if options.quick { quick } else { full };
+        let fixture = Fixture::new(&options.folder, size)?;
+        let mut report = Report::new(&options)?;
+        run(&options, &fixture, &mut report)?;
+        report.finish(&options)
+    };
+    match whole() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -36,13 +43,15 @@ pub(crate) fn main(
     }
 }
 
-/// Runs those of `workloads` that are wanted, the servers started in `folder`.
+/// Runs those of `workloads` that are wanted. `start` begins a session with the server of that number; `finish` ends it and
+/// tells its CPU seconds.
 pub(crate) fn compare(
     options: &Options,
     fixture: &Fixture,
-    folder: &Path,
     report: &mut Report,
     workloads: &[Workload],
+    start: impl Fn(usize) -> io::Result<Client>,
+    finish: impl Fn(Client) -> io::Result<f64>,
 ) -> io::Result<()> {
     for (name, title, work) in workloads {
         if !options.wants(name) {
@@ -51,14 +60,13 @@ pub(crate) fn compare(
         eprintln!("{name} …");
         let once = |server: usize, verify| {
             work.prepare(fixture)?;
-            let command = &options.servers[server].command;
-            let mut client = Client::start(command, folder, options.transport)?;
+            let mut client = start(server)?;
             let clock = Instant::now();
             work.run(&mut client, fixture, verify)?;
             let seconds = clock.elapsed().as_secs_f64();
             Ok::<_, io::Error>(Run {
                 seconds,
-                cpu: client.finish()?,
+                cpu: finish(client)?,
             })
         };
         for server in 0..options.servers.len() {
