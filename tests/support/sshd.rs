@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::{getegid, geteuid};
 
 pub(crate) use account::{Account, Place};
-use processes::{children, descendants, end};
+use processes::{children, cpu, descendants, end, runs, within};
 
 mod account;
 mod processes;
@@ -179,6 +179,26 @@ impl Sshd {
             comm.is_ok_and(|comm| comm.starts_with(name))
         };
         all.filter(named).collect()
+    }
+
+    /// The CPU seconds so far of the connections that there are, in sshd's own processes and in what they started.
+    pub(crate) fn cpu(&self) -> f64 {
+        // What has ended meanwhile counts where it was waited for; sshd does not wait for all at the end of a connection.
+        descendants(self.listener()).into_iter().map(cpu).sum()
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) fn wait_for_connections(&self) {
+        let listener = self.listener();
+        let ended = || children(listener).is_empty();
+        assert!(within(Duration::from_secs(10), ended), "a connection stays");
+    }
+
+    fn listener(&self) -> u32 {
+        let mut candidates = children(self.guardian.id()).into_iter();
+        // Beside it waits the shell that will end it.
+        let found = candidates.find(|pid| runs(*pid, "sshd"));
+        found.expect("sshd runs")
     }
 
     fn dir(&self) -> &Path {

@@ -26,7 +26,7 @@ pub(super) fn end(pids: &[u32], grace: Duration) {
     }
 }
 
-fn within(patience: Duration, done: impl Fn() -> bool) -> bool {
+pub(super) fn within(patience: Duration, done: impl Fn() -> bool) -> bool {
     let deadline = Instant::now() + patience;
     while !done() {
         if Instant::now() > deadline {
@@ -53,9 +53,28 @@ pub(super) fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// From /proc/PID/stat: the state's letter and the parent, after the name in parentheses.
+/// Whether a process runs the program of that name.
+pub(super) fn runs(pid: u32, program: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == program)
+}
+
+/// The CPU seconds of a process and of the children that it has waited for.
+pub(super) fn cpu(pid: u32) -> f64 {
+    let fields = stat(pid).unwrap();
+    // utime, stime, cutime and cstime of proc_pid_stat(5) are its fields 14 to 17, in ticks of which Linux shows 100 a second.
+    let ticks = fields[11..15].iter().map(|field| field.parse::<f64>());
+    ticks.map(Result::unwrap).sum::<f64>() / 100.0
+}
+
+/// The state's letter and the parent.
 fn state_and_parent(pid: u32) -> Option<(char, u32)> {
+    let fields = stat(pid)?;
+    Some((fields[0].chars().next()?, fields[1].parse().ok()?))
+}
+
+/// The fields of /proc/PID/stat from the third on, after the name in parentheses.
+fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+    let fields = stat[stat.rfind(')')? + 1..].split_whitespace();
+    Some(fields.map(str::to_owned).collect())
 }
