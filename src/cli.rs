@@ -371,6 +371,7 @@ fn settings(
             denylist: values.denylist,
             allowlist: values.allowlist,
             rules: Arc::new(Rules::new(&typed.policy)?),
+            max_handles: typed.policy.max_handles.limit()?,
             keep_setuid: typed.policy.keep_setuid.keep_setuid,
         },
         sandbox: typed.sandbox,

@@ -1,7 +1,7 @@
 //! What may run and what may happen: requests by their names, and rules that judge by effect.
 //!
 //! A rule is a file. It knows deeds ([`crate::fs::Deed`]), nothing of requests or sessions; the verdict on all of them is
-//! [`Rules::judge`], in the order of the manual's table.
+//! [`Rules::judge`], in the order of the manual's table. The number of handles is no rule: it is read here, and the session keeps it.
 
 pub mod append_only;
 pub mod atomic_upload;
@@ -12,6 +12,7 @@ pub mod hide;
 pub mod ignore_setstat;
 pub mod keep_setuid;
 pub mod max_file_size;
+pub mod max_handles;
 pub mod modes;
 pub mod no_delete;
 pub mod no_overwrite;
@@ -52,6 +53,8 @@ pub struct Args {
     pub max_file_size: max_file_size::Args,
     #[command(flatten)]
     pub reserve_free: reserve_free::Args,
+    #[command(flatten)]
+    pub max_handles: max_handles::Args,
     #[command(flatten)]
     pub keep_setuid: keep_setuid::Args,
 }

@@ -33,6 +33,8 @@ pub struct Policy {
     pub allowlist: Option<String>,
     /// What may happen to what.
     pub rules: Arc<Rules>,
+    /// `--max-handles`: how much may be open at once.
+    pub max_handles: Option<usize>,
     /// `--keep-setuid`.
     pub keep_setuid: bool,
 }

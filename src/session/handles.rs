@@ -9,8 +9,9 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::dup;
 
 use super::cost::Cost;
-use crate::fs::{Dir, File};
+use crate::fs::{Dir, Error, File, Refusal};
 use crate::log::event::Slot;
+use crate::policy::max_handles;
 use crate::protocol::Handle;
 
 /// A file that the client opened.
@@ -124,7 +125,12 @@ pub struct Handles {
     /// Free slots; the last one freed is the next one used, as in OpenSSH's log.
     free: Vec<u32>,
     open: usize,
+    /// What RLIMIT_NOFILE leaves, once that was asked.
     limit: Option<usize>,
+    /// `--max-handles`.
+    most: Option<usize>,
+    /// How many requests under way may open one more each.
+    awaited: usize,
 }
 
 #[derive(Debug, Default)]
@@ -134,40 +140,66 @@ struct Place {
 }
 
 impl Handles {
-    /// None yet. `spare` descriptors are left to requests that need some for a moment.
+    /// None yet, and never more than `most`. `spare` descriptors are left to requests that need some for a moment.
     #[must_use]
-    pub fn sparing(spare: usize) -> Self {
+    pub fn sparing(spare: usize, most: Option<usize>) -> Self {
         Self {
             spare,
             slots: Vec::new(),
             free: Vec::new(),
             open: 0,
             limit: None,
+            most,
+            awaited: 0,
         }
     }
 
-    /// How many can be open at once: what RLIMIT_NOFILE leaves beside the program's own descriptors.
+    /// How many can be open at once: what RLIMIT_NOFILE leaves beside the program's own descriptors, or less where that is the policy.
     pub fn limit(&mut self) -> usize {
+        let limit = self.limit_of_descriptors();
+        self.most.map_or(limit, |most| limit.min(most))
+    }
+
+    fn limit_of_descriptors(&mut self) -> usize {
         let open = self.open;
         let spare = self.spare;
         *self.limit.get_or_insert_with(|| limit(open, spare))
     }
 
-    /// How many more can be opened.
+    /// How many descriptors are left.
     pub fn room(&mut self) -> usize {
-        self.limit().saturating_sub(self.open)
+        self.limit_of_descriptors().saturating_sub(self.open)
     }
 
     /// Whether one more can be opened.
     ///
     /// # Errors
-    /// `EMFILE`.
-    pub fn check_room(&mut self) -> Result<(), Errno> {
+    /// `EMFILE`; that of the policy, where it has a part in it.
+    pub fn check_room(&mut self) -> Result<(), Error> {
+        if self.most.is_some_and(|most| self.open >= most) {
+            return Err(Refusal::Limit(Errno::EMFILE, max_handles::FLAG).into());
+        }
         if self.room() > 0 {
             Ok(())
         } else {
-            Err(Errno::EMFILE)
+            Err(Errno::EMFILE.into())
         }
+    }
+
+    /// Whether the policy lets one more be opened, should all those under way succeed.
+    #[must_use]
+    pub fn may_await(&self) -> bool {
+        self.most.is_none_or(|most| self.open + self.awaited < most)
+    }
+
+    /// A request that opens something is under way from now on.
+    pub fn expect(&mut self) {
+        self.awaited += 1;
+    }
+
+    /// It has come to its end.
+    pub fn expected(&mut self) {
+        self.awaited = self.awaited.saturating_sub(1);
     }
 
     /// Takes note of something opened: its slot, and the handle for the client.

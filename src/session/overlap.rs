@@ -25,12 +25,13 @@ impl Session {
     fn touched(&mut self, packet: &Packet<'_>) -> Option<Touch> {
         let (_, payload) = request_id(packet.body).ok()?;
         match packet.kind? {
-            kind::STAT | kind::LSTAT | kind::READLINK | kind::REALPATH | kind::OPENDIR => {
+            kind::STAT | kind::LSTAT | kind::READLINK | kind::REALPATH => {
                 self.has_room().then_some(Touch::Look)
             }
+            kind::OPENDIR => (self.has_room() && self.handles.may_await()).then_some(Touch::Look),
             kind::OPEN => {
                 let open: Open = payload.decode().ok()?;
-                if !self.has_room() {
+                if !self.has_room() || !self.handles.may_await() {
                     None
                 } else if (open.pflags - OpenFlags::READ).is_empty() {
                     Some(Touch::Look)

@@ -66,8 +66,16 @@ impl Session {
                     move |view: &View| view.canonical(path.as_path()).map(Response::name);
                 weightless(self.look(canonical))
             }
-            kind::OPENDIR => weightless(self.opendir(dispatch::asked_opendir(id, payload)?)),
-            kind::OPEN => weightless(self.open(transfer::asked_open(self, id, payload)?)),
+            kind::OPENDIR => {
+                let path = dispatch::asked_opendir(id, payload)?;
+                self.handles.expect();
+                weightless(self.opendir(path))
+            }
+            kind::OPEN => {
+                let asked = transfer::asked_open(self, id, payload)?;
+                self.handles.expect();
+                weightless(self.open(asked))
+            }
             kind::READ => self.read(id, payload),
             kind::WRITE => self.write(id, payload),
             kind::FSTAT => {
@@ -113,6 +121,7 @@ impl Session {
         Box::new(move || {
             let dir = view.opendir(path.as_path());
             finish(move |session| {
+                session.handles.expected();
                 let dir = if lacks_descriptors(&dir) {
                     session.view.opendir(path.as_path())
                 } else {
@@ -135,6 +144,7 @@ impl Session {
                 let _ = file.id();
             }
             finish(move |session| {
+                session.handles.expected();
                 // It is there already, or something else is the matter: now it is this request's turn.
                 let again = file.is_err() && asked.how.creates();
                 let file = if again || lacks_descriptors(&file) {

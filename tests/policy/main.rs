@@ -9,5 +9,6 @@
 mod atomic;
 mod atomic_ends;
 mod atomic_killed;
+mod handles;
 #[path = "../support/mod.rs"]
 mod support;
