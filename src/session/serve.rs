@@ -10,13 +10,15 @@
 //! In a long burst the first responses leave at once and the later ones in growing parts ([`Pace`]): client and server work at the same
 //! time then, and neither sleeps until the other has done all. Where it takes long to wake a processor this is most of the speed.
 
+mod receive;
+
 use std::io::{Stdin, Stdout, stdin, stdout};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use tokio::io::Interest;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::channel::Channel;
 use super::cost::{SLOW, Suspicion};
@@ -28,6 +30,7 @@ use super::signals::Signals;
 use super::{Session, cause};
 use crate::log::{self, Event, Level};
 use crate::protocol::next_packet;
+use receive::Received;
 
 /// How a session ended, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -353,91 +356,12 @@ impl Connection {
         log::emit(Level::Debug1, || Event::OutputClosed);
         self.client_gone = Some(Instant::now());
     }
-
-    /// Waits for more; no longer than until `deadline`.
-    async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
-        let deadline = self
-            .client_gone
-            .map(|since| since + LAST_REQUESTS)
-            .or(deadline);
-        let room = self.inbox.room();
-        let first = async {
-            tokio::select! {
-                biased;
-                signal = self.signals.next() => Err(Received::Signal(signal)),
-                read = self.input.read(room) => Ok(read),
-                () = self.pipeline.first(), if !self.pipeline.is_empty() => Err(Received::Answer),
-                // The input need not end then: the client can have opened its other end by /proc/self/fd.
-                () = self.output.abandoned(), if self.client_gone.is_none() => Err(Received::Nothing),
-            }
-        };
-        let read = match deadline {
-            Some(deadline) => timeout_at(deadline, first)
-                .await
-                .unwrap_or(Err(Received::Late)),
-            None => first.await,
-        };
-        let read = match read {
-            Ok(read) => read,
-            Err(Received::Late) if self.client_gone.is_some() => return Ok(Received::End),
-            Err(Received::Nothing) => {
-                self.lose_client();
-                return Ok(Received::Nothing);
-            }
-            Err(received) => return Ok(received),
-        };
-        match read {
-            Ok(0) | Err(Errno::ECONNRESET) => Ok(Received::End),
-            Ok(count) => {
-                self.inbox.received(count);
-                Ok(Received::Some)
-            }
-            Err(errno) => {
-                log::emit(Level::Error, || Event::InputFailed {
-                    cause: cause(errno),
-                });
-                Err(Error::Input(errno))
-            }
-        }
-    }
-
-    /// As `receive`, within what the greeting allows.
-    async fn receive_greeting(
-        &mut self,
-        greeting: &mut Greeting,
-        start: Instant,
-    ) -> Result<Received, Error> {
-        if let Some((after, line)) = greeting.announce.clone() {
-            let received = self.receive(Some(start + after)).await?;
-            if received != Received::Late {
-                return Ok(received);
-            }
-            log::say(&line);
-            greeting.announce = None;
-        }
-        self.receive(greeting.limit.map(|limit| start + limit))
-            .await
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Received {
-    Some,
-    /// But nobody will read responses.
-    Nothing,
-    /// Nothing, but a request that was under way can be answered.
-    Answer,
-    End,
-    Signal(Signal),
-    Late,
 }
 
 const INBOX: usize = 512 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
 /// For so long a burst of slow requests may keep a signal waiting.
 const DEAF: Duration = Duration::from_millis(100);
-/// How long requests are waited for once nobody reads responses: they may still be on their way.
-const LAST_REQUESTS: Duration = Duration::from_millis(500);
 /// How long a client that broke the rules may take to read what it is owed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often it is looked whether the client has read all; nothing tells.

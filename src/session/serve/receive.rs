@@ -1,0 +1,95 @@
+//! Waiting for the client: for its first request as long as the greeting allows, then for more.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Connection, Error};
+use crate::log::{self, Event, Level};
+use crate::session::cause;
+use crate::session::greeting::Greeting;
+
+impl Connection {
+    /// Waits for more; no longer than until `deadline`.
+    pub(super) async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
+        let deadline = self
+            .client_gone
+            .map(|since| since + LAST_REQUESTS)
+            .or(deadline);
+        let room = self.inbox.room();
+        let first = async {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => Err(Received::Signal(signal)),
+                read = self.input.read(room) => Ok(read),
+                () = self.pipeline.first(), if !self.pipeline.is_empty() => Err(Received::Answer),
+                // The input need not end then: the client can have opened its other end by /proc/self/fd.
+                () = self.output.abandoned(), if self.client_gone.is_none() => Err(Received::Nothing),
+            }
+        };
+        let read = match deadline {
+            Some(deadline) => timeout_at(deadline, first)
+                .await
+                .unwrap_or(Err(Received::Late)),
+            None => first.await,
+        };
+        let read = match read {
+            Ok(read) => read,
+            Err(Received::Late) if self.client_gone.is_some() => return Ok(Received::End),
+            Err(Received::Nothing) => {
+                self.lose_client();
+                return Ok(Received::Nothing);
+            }
+            Err(received) => return Ok(received),
+        };
+        match read {
+            Ok(0) | Err(Errno::ECONNRESET) => Ok(Received::End),
+            Ok(count) => {
+                self.inbox.received(count);
+                Ok(Received::Some)
+            }
+            Err(errno) => {
+                log::emit(Level::Error, || Event::InputFailed {
+                    cause: cause(errno),
+                });
+                Err(Error::Input(errno))
+            }
+        }
+    }
+
+    /// As `receive`, within what the greeting allows.
+    pub(super) async fn receive_greeting(
+        &mut self,
+        greeting: &mut Greeting,
+        start: Instant,
+    ) -> Result<Received, Error> {
+        if let Some((after, line)) = greeting.announce.clone() {
+            let received = self.receive(Some(start + after)).await?;
+            if received != Received::Late {
+                return Ok(received);
+            }
+            log::say(&line);
+            greeting.announce = None;
+        }
+        self.receive(greeting.limit.map(|limit| start + limit))
+            .await
+    }
+}
+
+/// What came of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    Some,
+    /// But nobody will read responses.
+    Nothing,
+    /// Nothing, but a request that was under way can be answered.
+    Answer,
+    End,
+    Signal(Signal),
+    Late,
+}
+
+/// How long requests are waited for once nobody reads responses: they may still be on their way.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
