@@ -221,6 +221,12 @@ impl View {
         }
     }
 
+    /// How many descriptors an open file may take: an upload that is not finished holds its directory, too.
+    #[must_use]
+    pub fn per_file(&self) -> usize {
+        1 + usize::from(self.uploads().is_some())
+    }
+
     pub(super) fn jail(&self) -> Option<&Jail> {
         match &self.kind {
             Kind::Host(_) => None,

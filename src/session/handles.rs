@@ -121,6 +121,7 @@ impl Entry {
 pub struct Handles {
     /// Descriptors that requests need for a moment, or the name service.
     spare: usize,
+    each: usize,
     slots: Vec<Place>,
     /// Free slots; the last one freed is the next one used, as in OpenSSH's log.
     free: Vec<u32>,
@@ -140,11 +141,13 @@ struct Place {
 }
 
 impl Handles {
-    /// None yet, and never more than `most`. `spare` descriptors are left to requests that need some for a moment.
+    /// None yet, and never more than `most`. `spare` descriptors are left to requests that need some for a moment; what is open takes
+    /// up to `each`.
     #[must_use]
-    pub fn sparing(spare: usize, most: Option<usize>) -> Self {
+    pub fn sparing(spare: usize, each: usize, most: Option<usize>) -> Self {
         Self {
             spare,
+            each,
             slots: Vec::new(),
             free: Vec::new(),
             open: 0,
@@ -161,9 +164,10 @@ impl Handles {
     }
 
     fn limit_of_descriptors(&mut self) -> usize {
-        let open = self.open;
-        let spare = self.spare;
-        *self.limit.get_or_insert_with(|| limit(open, spare))
+        let (open, spare, each) = (self.open, self.spare, self.each);
+        *self
+            .limit
+            .get_or_insert_with(|| (limit(open, spare) / each).max(1))
     }
 
     /// How many descriptors are left.
@@ -333,7 +337,7 @@ fn limit(open: usize, spare: usize) -> usize {
         usize::try_from(soft).unwrap_or(usize::MAX)
     });
     let used = used_descriptors().saturating_sub(open);
-    descriptors.saturating_sub(used + spare).max(1)
+    descriptors.saturating_sub(used + spare)
 }
 
 /// How many descriptors the process has: the lowest free number tells, since those that were inherited are closed.

@@ -118,7 +118,7 @@ impl Session {
         force_file_mode: Option<u32>,
     ) -> Self {
         Self {
-            handles: Handles::sparing(view.descriptors(), policy.max_handles),
+            handles: Handles::sparing(view.descriptors(), view.per_file(), policy.max_handles),
             view: Arc::new(view),
             policy,
             login,

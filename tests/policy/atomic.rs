@@ -339,3 +339,19 @@ fn the_exact_mode_is_had_at_once() {
         assert_eq!(tree.mode("old"), 0o600, "what exists keeps its mode");
     });
 }
+
+#[test]
+fn as_many_uploads_as_limits_tells_can_be_under_way() {
+    both(|tree, mut server| {
+        let told = server.call(&limits()).extended()[24..32].to_vec();
+        let most = u64::from_be_bytes(told.try_into().unwrap());
+        assert!(most > 100, "{most}");
+        let handles: Vec<_> = (0..most)
+            .map(|n| server.open(format!("f{n}"), UPLOAD))
+            .collect();
+        for handle in &handles {
+            server.close(handle);
+        }
+        assert_eq!(tree.names(".").len() as u64, most);
+    });
+}
