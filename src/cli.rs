@@ -164,6 +164,13 @@ pub enum Request {
     Serve(Box<Settings>),
     /// Print this and exit 0.
     Print(String),
+    /// What was found: print it and exit so.
+    Report {
+        /// For standard output.
+        text: String,
+        /// The exit status.
+        status: u8,
+    },
 }
 
 /// What was typed cannot be.

@@ -8,7 +8,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid};
+use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid, setgid, setgroups, setuid};
 
 /// The account that a session runs for: that of the real uid, from passwd, or, where that knows nothing of the uid, from
 /// the environment.
@@ -52,6 +52,47 @@ impl Login {
         &self.account().name
     }
 
+    /// The account of this name, as passwd has it.
+    #[must_use]
+    pub fn named(name: &OsStr) -> Option<Self> {
+        let account = user_by_name(name.as_bytes())?;
+        Some(Self {
+            uid: Uid::from_raw(account.uid),
+            environment: Environment {
+                user: None,
+                logname: None,
+                home: None,
+            },
+            account: OnceCell::from(account),
+        })
+    }
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        OsStr::from_bytes(self.user())
+    }
+
+    /// Its login shell.
+    #[must_use]
+    pub fn shell(&self) -> &Path {
+        &self.account().shell
+    }
+
+    /// Becomes this account for good, with all of its groups, if the process is not it already.
+    ///
+    /// # Errors
+    /// `EPERM` for who is not root.
+    pub fn become_it(&self) -> nix::Result<()> {
+        if self.uid == getuid() {
+            return Ok(());
+        }
+        let gid = Gid::from_raw(self.account().gid);
+        setgroups(&self.gids())?;
+        setgid(gid)?;
+        setuid(self.uid)
+    }
+
     /// Its home directory.
     #[must_use]
     pub fn home(&self) -> &Path {
@@ -67,18 +108,25 @@ impl Login {
     /// What the groups are called that a session of this account is in, as far as they have a name.
     #[must_use]
     pub fn groups(&self) -> Vec<Vec<u8>> {
+        let names = self.gids().into_iter();
+        let names = names.filter_map(|gid| group_by_gid(gid.as_raw()));
+        names.collect()
+    }
+
+    /// The groups of this account.
+    fn gids(&self) -> Vec<Gid> {
         let Some(account) = user_by_name(self.user()) else {
             return Vec::new();
         };
+        let own = Gid::from_raw(account.gid);
         if STATIC {
-            return files::groups(&account.name, account.gid);
+            let listed = files::groups_of(&account.name).into_iter();
+            return std::iter::once(own)
+                .chain(listed.map(Gid::from_raw))
+                .collect();
         }
-        let Ok(name) = CString::new(account.name) else {
-            return Vec::new();
-        };
-        let groups = getgrouplist(&name, Gid::from_raw(account.gid)).unwrap_or_default();
-        let names = groups.iter().filter_map(|gid| group_by_gid(gid.as_raw()));
-        names.collect()
+        let name = CString::new(account.name).unwrap_or_default();
+        getgrouplist(&name, own).unwrap_or_default()
     }
 
     fn account(&self) -> &Account {
@@ -115,6 +163,7 @@ impl Environment {
             uid: uid.as_raw(),
             gid: getgid().as_raw(),
             home: home.unwrap_or_else(|| PathBuf::from("/")),
+            shell: or_sh(PathBuf::new()),
         }
     }
 }
@@ -126,6 +175,7 @@ struct Account {
     uid: u32,
     gid: u32,
     home: PathBuf,
+    shell: PathBuf,
 }
 
 impl From<User> for Account {
@@ -135,8 +185,23 @@ impl From<User> for Account {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
             home: user.dir,
+            shell: or_sh(user.shell),
         }
     }
+}
+
+/// What an empty field of passwd(5) means.
+fn or_sh(shell: PathBuf) -> PathBuf {
+    match shell.as_os_str().is_empty() {
+        true => PathBuf::from("/bin/sh"),
+        false => shell,
+    }
+}
+
+/// The login shells that shells(5) lists; none where there is no such file.
+#[must_use]
+pub fn shells() -> Option<Vec<PathBuf>> {
+    files::shells()
 }
 
 fn user_by_uid(uid: u32) -> Option<Account> {

@@ -26,11 +26,8 @@ fn main() -> ExitCode {
     let login = Login::of_process();
     match config::read(std::env::args_os().collect(), &login) {
         Ok(Request::Serve(settings)) => ExitCode::from(run(*settings, Rc::new(login))),
-        Ok(Request::Print(text)) => {
-            // Whoever stopped reading has read enough.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+        Ok(Request::Print(text)) => print(&text, 0),
+        Ok(Request::Report { text, status }) => print(&text, status),
         Err(error) => {
             let message = error.to_string();
             if error.is_logged() {
@@ -49,6 +46,12 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_status())
         }
     }
+}
+
+fn print(text: &str, status: u8) -> ExitCode {
+    // Whoever stopped reading has read enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::from(status)
 }
 
 fn run(settings: Settings, login: Rc<Login>) -> u8 {

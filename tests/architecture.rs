@@ -22,8 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &["fs", "identity", "log", "policy", "sandbox", "session"],
     ),
-    // The file says what the command line can, of users and groups; fs reads it.
-    ("config", &["cli", "fs", "identity"]),
+    // The file says what the command line can, of users and groups; fs reads it. `check` tries view and locks.
+    ("config", &["cli", "fs", "identity", "sandbox"]),
     ("fs", &[]),
     ("identity", &[]),
     ("launch", &["log"]),
@@ -73,7 +73,7 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     (
         "std::net",
         // Addresses as they are written, with no socket.
-        &["config/matching.rs"],
+        &["config/matching.rs", "config/question.rs"],
         "the network is sshd's",
     ),
     ("process::Command", &[], "nothing is ever run"),

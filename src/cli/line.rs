@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 
 use super::split::split;
 use super::{Error, Request, Typed, flags, paths, program_name, request, usage_text};
@@ -39,6 +39,53 @@ impl Line {
         }
     }
 
+    /// A question to `check`: flags, about whom it is, and operands wherever they stand.
+    #[must_use]
+    pub fn question(options: Vec<OsString>) -> Self {
+        let about = |name: &'static str| {
+            let arg = Arg::new(name).long(name).value_name("WHO");
+            arg.value_parser(value_parser!(OsString))
+        };
+        let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+        let operands = Arg::new("operands")
+            .num_args(0..)
+            .value_parser(value_parser!(OsString));
+        let mut known = flags()
+            .arg(about("user").help("Whose session it is about"))
+            .arg(about("address").help("From where the client would come"))
+            .arg(json.help("Answer as one JSON object"))
+            .arg(operands);
+        let matches = known.try_get_matches_from_mut(&options);
+        Self {
+            program: program_name(options.first()),
+            known,
+            options,
+            command: None,
+            matches,
+        }
+    }
+
+    /// The values of an option.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<OsString> {
+        let matches = self.matches.as_ref().ok();
+        let values = matches.and_then(|matches| matches.get_raw(name));
+        values.into_iter().flatten().map(OsString::from).collect()
+    }
+
+    /// The value of an option.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<OsString> {
+        self.values(name).pop()
+    }
+
+    /// Whether this option was given.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let matches = self.matches.as_ref();
+        matches.is_ok_and(|matches| matches.get_flag(name))
+    }
+
     /// What it asks for by itself where that is no session: to print something, or what makes no sense.
     pub fn ends(&mut self, login: &Login) -> Option<Result<Request, Error>> {
         let ends = |matches: &ArgMatches| {
@@ -64,8 +111,7 @@ impl Line {
     /// Whether no configuration file is to be read.
     #[must_use]
     pub fn no_config(&self) -> bool {
-        let typed = self.matches.as_ref();
-        typed.is_ok_and(|matches| matches.get_flag("no_config"))
+        self.has("no_config")
     }
 
     /// The flags that have a long name, each with the words that say the same.

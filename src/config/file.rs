@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, Kind};
 use super::matching::{Criteria, Pattern};
+use super::report::From;
 use crate::cli::{self, flags, word};
 use crate::fs::{self, Untrusted};
 
@@ -92,6 +93,14 @@ impl File {
         let bytes = fs::read_trusted(path, user, LONGEST);
         let bytes = bytes.map_err(|why| Invalid::of_file(path, &why))?;
         Reader::new(path, &bytes)?.file()
+    }
+
+    /// Who said it.
+    pub(super) fn origin(setting: &Setting) -> From {
+        match setting.line {
+            0 => From::Flag,
+            row => From::File(row),
+        }
     }
 
     /// What the parser of flags says of a setting.

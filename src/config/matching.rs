@@ -105,6 +105,17 @@ impl Pattern {
         })
     }
 
+    /// The name that it is, if it is no pattern of several, nor negated.
+    pub(super) fn name(&self) -> Option<&[u8]> {
+        match &self.what {
+            What::Glob(name) if !self.negated => {
+                let one = !name.iter().any(|byte| matches!(byte, b'*' | b'?'));
+                one.then_some(name)
+            }
+            _ => None,
+        }
+    }
+
     /// An address, a network, or a pattern of addresses as they are written.
     ///
     /// # Errors

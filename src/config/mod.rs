@@ -3,9 +3,12 @@
 //! A key is a flag's long name, and its value becomes the words that one would type; the one parser of flags reads them.
 //! So no key can mean anything else than its flag, and a flag that is added is a key at once.
 
+mod check;
 mod file;
 mod keys;
 mod matching;
+mod question;
+mod report;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -56,7 +59,12 @@ impl Error {
 ///
 /// # Errors
 /// What cannot be, in words.
-pub fn read(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
+pub fn read(mut arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
+    // The first word alone: what a client asks for comes behind -c, or in the environment.
+    if arguments.get(1).is_some_and(|word| word == "check") {
+        arguments.remove(1);
+        return check::check(arguments);
+    }
     if arguments.len() < 2 && !exists()? {
         return Ok(cli::bare(arguments.first(), login)?);
     }
@@ -65,9 +73,6 @@ pub fn read(arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
         return Ok(end?);
     }
     let mut told = Told::new(line, login)?;
-    if told.file.is_none() {
-        return Ok(told.line.request(&[], login)?);
-    }
     told.apply(&Who::of_session(login));
     told.request(login)
 }
@@ -118,13 +123,24 @@ impl Told {
         self.applying = applying.map(|(number, _)| number).collect();
     }
 
-    /// What wins of the file.
-    fn chosen(&self) -> Vec<&Setting> {
-        let tables = self.file.iter().flat_map(|file| {
+    /// What was said of a key, the first one wins.
+    fn said(&self, key: &str) -> Vec<&Setting> {
+        let all = std::iter::once(&self.typed).chain(self.tables());
+        let settings = all.flat_map(|table| &table.settings);
+        settings.filter(|setting| setting.key == key).collect()
+    }
+
+    /// The tables that apply.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.file.iter().flat_map(|file| {
             let applying = self.applying.iter();
             applying.filter_map(|number| file.tables.get(*number))
-        });
-        let all = first_of(std::iter::once(&self.typed).chain(tables));
+        })
+    }
+
+    /// What wins of the file.
+    fn chosen(&self) -> Vec<&Setting> {
+        let all = first_of(std::iter::once(&self.typed).chain(self.tables()));
         let of_file = all.into_iter().filter(|setting| setting.line > 0);
         of_file.collect()
     }

@@ -37,6 +37,16 @@ pub struct SetUp {
     remedy: String,
 }
 
+impl SetUp {
+    /// What failed, and what to do about it.
+    #[must_use]
+    pub fn in_two(&self) -> (String, &str) {
+        let path = self.path.display();
+        let what = format!("cannot {} \"{path}\": {}", self.step, self.why);
+        (what, &self.remedy)
+    }
+}
+
 impl View {
     /// A view of `root` and what is bound into it. With `home`, what would turn a locked key into a shell is protected there.
     ///

@@ -1,4 +1,4 @@
-//! Names from passwd(5) and group(5) alone, for the static program.
+//! Names from passwd(5) and group(5) alone, for the static program; and shells(5).
 //!
 //! glibc would load the modules that nsswitch.conf(5) names, and into a static program it can load none: libnss_systemd
 //! crashes it as soon as a uid stands in no file.
@@ -12,7 +12,7 @@ use super::Account;
 /// The first entry of passwd for which `is` holds; it is given name and uid.
 pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
     entry("/etc/passwd", |fields| {
-        let [name, _, uid, gid, _, home, ..] = fields else {
+        let [name, _, uid, gid, _, home, rest @ ..] = fields else {
             return None;
         };
         let (uid, gid) = (number(uid)?, number(gid)?);
@@ -21,6 +21,9 @@ pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
             uid,
             gid,
             home: PathBuf::from(OsStr::from_bytes(home)),
+            shell: super::or_sh(PathBuf::from(OsStr::from_bytes(
+                rest.first().copied().unwrap_or_default(),
+            ))),
         })
     })
 }
@@ -33,19 +36,31 @@ pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
     })
 }
 
-/// What the groups are called that list a user, or that have the number of the user's own.
-pub(super) fn groups(user: &[u8], own: u32) -> Vec<Vec<u8>> {
+/// The groups that list a user.
+pub(super) fn groups_of(user: &[u8]) -> Vec<u32> {
     let text = std::fs::read("/etc/group").unwrap_or_default();
     let lines = text.split(|byte| *byte == b'\n');
-    let names = lines.filter_map(|line| {
+    let groups = lines.filter_map(|line| {
         let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
-        let [name, _, gid, members, ..] = fields.as_slice() else {
+        let [_, _, gid, members, ..] = fields.as_slice() else {
             return None;
         };
-        let listed = members.split(|byte| *byte == b',').any(|name| name == user);
-        (listed || number(gid) == Some(own)).then(|| name.to_vec())
+        let mut members = members.split(|byte| *byte == b',');
+        members.any(|name| name == user).then(|| number(gid))?
     });
-    names.collect()
+    groups.collect()
+}
+
+/// The lines of shells(5).
+pub(super) fn shells() -> Option<Vec<PathBuf>> {
+    let text = std::fs::read("/etc/shells").ok()?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let shells = lines.filter(|line| line.starts_with(b"/"));
+    Some(
+        shells
+            .map(|line| PathBuf::from(OsStr::from_bytes(line)))
+            .collect(),
+    )
 }
 
 fn entry<T>(path: &str, find: impl Fn(&[&[u8]]) -> Option<T>) -> Option<T> {

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod check;
 mod ground;
 mod matching;
 mod ownership;

@@ -1,0 +1,396 @@
+//! `check`: what a session would have, who said so, and what is wrong with this host for it.
+//!
+//! It becomes the user whom it is asked about, so that the kernel itself says what that user may do, and at last locks
+//! itself in as a session does, to tell which locks there are.
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::file::{File, Setting};
+use super::keys::{self, Kind};
+use super::question::{Asked, Question};
+use super::report::{Finding, From, Report, Shown, Value, Weight};
+use super::{Error, Told};
+use crate::cli::{Request, Settings, flags};
+use crate::fs::{Follow, View};
+use crate::identity::{self, Login};
+use crate::sandbox::{self, Tree};
+
+/// The answer to `arguments`, without the word `check`.
+///
+/// # Errors
+/// A flag that does not exist, or makes no sense.
+pub(super) fn check(arguments: Vec<OsString>) -> Result<Request, Error> {
+    let mut question = Question::new(arguments);
+    if let Some(end) = question.line.ends(&Login::of_process()) {
+        return Ok(end?);
+    }
+    let json = question.json;
+    let colour = std::io::stdout().is_terminal();
+    let mut report = Report::default();
+    if let Some(operand) = question.operands.first() {
+        let what = format!("\"{}\" is no flag", operand.to_string_lossy());
+        report.add(Weight::Error, what, "check takes flags alone");
+    } else {
+        match question.ask() {
+            Ok(asked) => report.look(asked),
+            Err(error) => {
+                let remedy = match error {
+                    super::question::Unasked::NotRoot => "run it with sudo",
+                    _ => "correct it",
+                };
+                report.add(Weight::Error, error.to_string(), remedy);
+            }
+        }
+    }
+    let text = match json {
+        true => report.json(),
+        false => report.text(colour),
+    };
+    let status = report.status();
+    Ok(Request::Report { text, status })
+}
+
+impl Report {
+    fn add(&mut self, weight: Weight, what: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Finding {
+            weight,
+            what: what.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    fn look(&mut self, asked: Asked) {
+        let Asked {
+            mut told,
+            login,
+            address,
+        } = asked;
+        self.user = OsStr::to_string_lossy(login.name()).into_owned();
+        self.address = address.map(|address| address.to_string());
+        self.file = told
+            .file
+            .as_ref()
+            .map(|file| file.path.display().to_string());
+        self.settings = shown(&told);
+        let settings = match told.request(&login) {
+            Ok(Request::Serve(settings)) => settings,
+            // What prints was answered before.
+            Ok(_) => return,
+            Err(error) => return self.add(Weight::Error, error.to_string(), "correct it"),
+        };
+        self.shadowed(&told);
+        self.requests(&mut told, &login);
+        self.rules();
+        self.strangers(&told);
+        self.shell(&login);
+        if let Err(errno) = login.become_it() {
+            let what = format!("cannot become the user: {}", errno.desc());
+            return self.add(Weight::Error, what, "run it as root, outside of containers");
+        }
+        self.tree(*settings, &login);
+    }
+
+    fn is_on(&self, key: &str) -> bool {
+        let mut settings = self.settings.iter();
+        settings.any(|shown| shown.key == key && matches!(shown.value, Value::Switch(true)))
+    }
+
+    fn list(&self, key: &str) -> Option<&[String]> {
+        let mut settings = self.settings.iter();
+        let shown = settings.find(|shown| shown.key == key)?;
+        match &shown.value {
+            Value::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// Lists that keep something from a client, where another list took their place.
+    fn shadowed(&mut self, told: &Told) {
+        for key in ["hide", "deny"] {
+            let all = told.said(key);
+            let Some((winner, losers)) = all.split_first() else {
+                continue;
+            };
+            for loser in losers.iter().filter(|loser| !loser.words.is_empty()) {
+                let file = self.file.clone().unwrap_or_default();
+                let by = match winner.line {
+                    0 => "the flag".to_owned(),
+                    row => format!("line {row}"),
+                };
+                let what = format!("{file}:{}: {key}: {by} takes its place", loser.line);
+                let remedy = "lists are not merged; repeat its patterns there";
+                self.add(Weight::Warning, what, remedy);
+            }
+        }
+    }
+
+    /// Names that no request has, and a rule that can be walked around.
+    fn requests(&mut self, told: &mut Told, login: &Login) {
+        let words = [OsString::from("--query=requests")];
+        let Ok(Request::Print(known)) = told.line.judge(&words, None, login) else {
+            return;
+        };
+        for key in ["deny-requests", "allow-requests"] {
+            let names = self.list(key).unwrap_or_default().to_vec();
+            for name in names {
+                if !known.lines().any(|request| request == name) {
+                    let nearest = keys::nearest(&name, known.lines());
+                    let remedy = match nearest {
+                        Some(nearest) => format!("is {nearest} meant? -Q requests prints them"),
+                        None => "-Q requests prints them".to_owned(),
+                    };
+                    let what = format!("{key}: there is no request \"{name}\"");
+                    self.add(Weight::Warning, what, remedy);
+                }
+            }
+        }
+        let denied = self.list("deny-requests").unwrap_or_default();
+        let denies = |request: &str| denied.iter().any(|name| name == request);
+        if denies("rename") && !denies("posix-rename") {
+            let what = "deny-requests: rename is refused, and posix-rename does the same";
+            self.add(Weight::Warning, what, "deny posix-rename as well");
+        }
+    }
+
+    /// Settings that do not do what they seem to.
+    fn rules(&mut self) {
+        let covered = ["no-delete", "append-only", "drop-box"];
+        if self.is_on("no-overwrite") && !covered.iter().any(|key| self.is_on(key)) {
+            let what = "no-overwrite: a file can still be removed and its name written anew";
+            self.add(Weight::Warning, what, "add no-delete");
+        }
+        if self.is_on("drop-box") && self.is_on("read-only") {
+            let what = "drop-box and read-only: nothing can be put into the box";
+            self.add(Weight::Warning, what, "take one of them");
+        }
+    }
+
+    /// Tables for users who do not exist.
+    fn strangers(&mut self, told: &Told) {
+        let tables = told.file.iter().flat_map(|file| &file.tables);
+        let patterns = tables.flat_map(|table| table.criteria.user.iter().flatten());
+        let names = patterns.filter_map(super::matching::Pattern::name);
+        let mut unknown: Vec<_> = names
+            .filter(|name| identity::home_of(name).is_none())
+            .map(|name| name.escape_ascii().to_string())
+            .collect();
+        unknown.sort();
+        unknown.dedup();
+        for name in unknown {
+            let what = format!("[[match]]: there is no user \"{name}\"");
+            self.add(Weight::Warning, what, "correct the name");
+        }
+    }
+
+    /// Whether sshd can start the program by the user's shell.
+    fn shell(&mut self, login: &Login) {
+        let shell = login.shell();
+        let name = shell.file_name().unwrap_or_default();
+        let shown = shell.display();
+        let user = self.user.clone();
+        let remedy = format!(
+            "usermod -s /bin/sh {user}; or make this program the login shell, which gives SFTP alone"
+        );
+        let own = std::env::current_exe().ok();
+        if own.as_deref() == Some(shell) || name == "sftp-server" {
+            return self.add(
+                Weight::Note,
+                format!("the shell is {shown}: SFTP alone"),
+                "",
+            );
+        }
+        if name == "nologin" || name == "false" {
+            let what = format!("the shell is {shown}: sshd starts a subsystem through it, in vain");
+            return self.add(Weight::Error, what, remedy);
+        }
+        let stands = View::host().stat(shell, Follow::Yes);
+        if !stands.is_ok_and(|stat| stat.st_mode & 0o111 != 0) {
+            let what = format!("the shell {shown} cannot be run: sshd lets nobody in with it");
+            return self.add(Weight::Error, what, remedy);
+        }
+        if identity::shells().is_some_and(|shells| !shells.iter().any(|known| known == shell)) {
+            let what = format!("the shell {shown} is not in /etc/shells: pam_shells refuses it");
+            self.add(Weight::Warning, what, "add it to /etc/shells");
+        }
+    }
+
+    /// The view of this user, and the locks around it.
+    fn tree(&mut self, settings: Settings, login: &Login) {
+        let mut view = View::host();
+        if let Some(jail) = &settings.jail {
+            match View::locked(
+                &jail.root,
+                jail.read_only,
+                &jail.binds,
+                login.home(),
+                jail.protect,
+            ) {
+                Ok(locked) => view = locked,
+                Err(error) => {
+                    let (what, remedy) = error.in_two();
+                    return self.add(Weight::Error, what, remedy);
+                }
+            }
+            let dirs = jail.binds.iter().map(|bind| &bind.dir);
+            for dir in std::iter::once(&jail.root).chain(dirs) {
+                self.way(dir, login);
+            }
+        } else if !settings.policy.read_only {
+            let what = "no root: who may write can change start files, and so run commands";
+            let remedy = "give a root, or read-only, or a ChrootDirectory of sshd";
+            self.add(Weight::Note, what, remedy);
+        }
+        let rules = Arc::clone(&settings.policy.rules);
+        if rules.judge_anything() {
+            let modes = rules.modes;
+            if let Err(errno) = view.ask(rules, modes) {
+                let what = format!("cannot open /: {}", errno.desc());
+                return self.add(Weight::Error, what, "mount /proc");
+            }
+        }
+        if let Some(jail) = &settings.jail {
+            self.keys(&view, login, jail.protect);
+        }
+        if let Some(path) = &settings.start_directory {
+            if let Err(error) = view.start_at(path) {
+                let what = format!("cannot start in \"{}\": {error}", path.display());
+                let remedy = "create it, or correct start-directory; the session starts elsewhere";
+                self.add(Weight::Warning, what, remedy);
+            }
+        }
+        self.locks(&settings, &view);
+    }
+
+    /// Whether somebody else could exchange a directory before the session starts.
+    fn way(&mut self, dir: &Path, login: &Login) {
+        let host = View::host();
+        let Ok(dir) = host.canonical(dir) else {
+            return;
+        };
+        let mut above: Vec<PathBuf> = dir.ancestors().skip(1).map(Path::to_path_buf).collect();
+        above.reverse();
+        for above in above {
+            let Ok(stat) = host.stat(&above, Follow::Yes) else {
+                continue;
+            };
+            let foreign = stat.st_uid != 0 && stat.st_uid != login.uid();
+            let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
+            if foreign || open {
+                let what = format!(
+                    "\"{}\" can be written by others, who can exchange \"{}\"",
+                    above.display(),
+                    dir.display()
+                );
+                let remedy = format!("chown root, chmod go-w \"{}\"", above.display());
+                return self.add(Weight::Warning, what, remedy);
+            }
+        }
+    }
+
+    /// Whether the client sees what could let it in elsewhere.
+    fn keys(&mut self, view: &View, login: &Login, protect: bool) {
+        let host = login.home().join(".ssh");
+        let Ok(real) = View::host().stat(&host, Follow::Yes) else {
+            return;
+        };
+        let path = view.home(login.home()).join(".ssh");
+        let seen = view.stat(&path, Follow::Yes);
+        let same =
+            |seen: crate::fs::FileStat| (seen.st_dev, seen.st_ino) == (real.st_dev, real.st_ino);
+        if !seen.is_ok_and(same) {
+            return;
+        }
+        if !protect {
+            let what = "no-protect: the client can write .ssh and start files, and so run commands";
+            self.add(Weight::Warning, what, "leave it out");
+        }
+        if view.opendir(&path).is_ok() {
+            let what = format!(
+                "\"{}\" lies within the root and can be read",
+                host.display()
+            );
+            let remedy = "private keys in there can be fetched; hide it (hide = [\".ssh\"]), or take a root beneath the home";
+            self.add(Weight::Warning, what, remedy);
+        }
+    }
+
+    /// Which locks the kernel gives. The last thing: afterwards they hold.
+    fn locks(&mut self, settings: &Settings, view: &View) {
+        if settings.sandbox == sandbox::Mode::Off {
+            let remedy = "take auto, if nothing is to be debugged";
+            return self.add(Weight::Warning, "sandbox: off, nothing is locked", remedy);
+        }
+        let trees = view.trees().map(|trees| {
+            let trees = trees.into_iter();
+            let trees = trees.map(|(top, writable)| Tree {
+                top,
+                writable: writable && !settings.policy.read_only,
+            });
+            trees.collect::<Vec<_>>()
+        });
+        let held = sandbox::enter(sandbox::Mode::Auto, trees.as_deref());
+        let Ok(held) = held else {
+            return;
+        };
+        self.add(Weight::Note, held.to_string(), "");
+        if let Some(missing) = held.missing() {
+            let weight = match settings.sandbox {
+                sandbox::Mode::Require => Weight::Error,
+                _ => Weight::Warning,
+            };
+            self.add(weight, format!("sandbox: {missing}"), "");
+        }
+    }
+}
+
+/// Every key with its value.
+fn shown(told: &Told) -> Vec<Shown> {
+    let known = flags();
+    let keys = keys::all(&known).filter_map(|arg| Some((arg, arg.get_long()?)));
+    let shown = keys.map(|(arg, key)| {
+        let said = told.said(key);
+        let kind = keys::kind(arg);
+        let default = arg.get_default_values().first();
+        let (value, from) = match said.first() {
+            Some(setting) => (value(kind, setting), File::origin(setting)),
+            None if kind == Kind::Switch => (Value::Switch(false), From::Default),
+            None => match default {
+                Some(value) => (Value::One(text(value)), From::Default),
+                None => (Value::Unset, From::Default),
+            },
+        };
+        Shown {
+            key: key.to_owned(),
+            value,
+            from,
+        }
+    });
+    shown.collect()
+}
+
+fn value(kind: Kind, setting: &Setting) -> Value {
+    let prefix = format!("--{}=", setting.key);
+    let words = setting.words.iter().map(|word| text(word));
+    let mut values = words.map(|word| match word.strip_prefix(&prefix) {
+        Some(value) => value.to_owned(),
+        None => word,
+    });
+    match kind {
+        Kind::Switch => Value::Switch(!setting.words.is_empty()),
+        // The last one counts, where a letter is repeated.
+        Kind::One | Kind::Mode => values.next_back().map_or(Value::Unset, Value::One),
+        Kind::Several => Value::List(values.collect()),
+        Kind::Commas => {
+            let all: Vec<String> = values.collect();
+            let names = all.iter().flat_map(|list| list.split(','));
+            Value::List(names.map(str::to_owned).collect())
+        }
+    }
+}
+
+fn text(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}

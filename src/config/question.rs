@@ -1,0 +1,88 @@
+//! What `check` is asked, and `explain` could be: any flag, and for whom.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+
+use super::matching::{Who, address_of};
+use super::{Error, Told};
+use crate::cli::Line;
+use crate::identity::Login;
+
+/// A question about the session that somebody would have.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) line: Line,
+    user: Option<OsString>,
+    address: Option<OsString>,
+    /// Whether the answer is to be JSON.
+    pub(super) json: bool,
+    /// What was typed beside the flags.
+    pub(super) operands: Vec<OsString>,
+}
+
+/// The session that is asked about.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) told: Told,
+    pub(super) login: Login,
+    pub(super) address: Option<IpAddr>,
+}
+
+/// Why there is no such session.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unasked {
+    #[error(transparent)]
+    Said(#[from] Error),
+    #[error("there is no user \"{}\"", .0.to_string_lossy())]
+    NoSuchUser(OsString),
+    #[error("only root can look with the eyes of another user")]
+    NotRoot,
+    #[error("\"{}\" is no address", .0.to_string_lossy())]
+    NoAddress(OsString),
+}
+
+impl Question {
+    /// `arguments` without the name of the subcommand.
+    pub(super) fn new(arguments: Vec<OsString>) -> Self {
+        let line = Line::question(arguments);
+        Self {
+            user: line.value("user"),
+            address: line.value("address"),
+            json: line.has("json"),
+            operands: line.values("operands"),
+            line,
+        }
+    }
+
+    /// Reads the configuration as that session would, and chooses the tables that apply to it.
+    ///
+    /// # Errors
+    /// [`Unasked`].
+    pub(super) fn ask(self) -> Result<Asked, Unasked> {
+        let login = match self.user {
+            None => Login::of_process(),
+            Some(name) => {
+                let named = Login::named(&name).ok_or(Unasked::NoSuchUser(name))?;
+                let own = Login::of_process().uid();
+                if named.uid() != own && own != 0 {
+                    return Err(Unasked::NotRoot);
+                }
+                named
+            }
+        };
+        let address = match self.address {
+            None => None,
+            Some(text) => {
+                let address = text.to_str().and_then(address_of);
+                Some(address.ok_or(Unasked::NoAddress(text))?)
+            }
+        };
+        let mut told = Told::new(self.line, &login)?;
+        told.apply(&Who::new(&login, address));
+        Ok(Asked {
+            told,
+            login,
+            address,
+        })
+    }
+}

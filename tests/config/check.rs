@@ -1,0 +1,513 @@
+//! `check`: what it prints of the settings, and what it finds wrong, each with its remedy.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::ground::Ground;
+use crate::support::request;
+use crate::support::server::copy_of;
+use crate::support::sshd::{Account, Place};
+use crate::support::{Finished, Launch, Tree, under_test};
+
+/// What `check` says with this file and these flags; `{tree}` is where the file stands.
+#[track_caller]
+fn check(ground: &Ground, args: &[&str]) -> Finished {
+    let tree = ground.tree.root().to_str().unwrap();
+    let dir = Tree::new();
+    Launch::new(&dir)
+        .args(["check", "--config"])
+        .arg(ground.config())
+        .args(args.iter().map(|arg| arg.replace("{tree}", tree)))
+        .run(Stdio::null(), Stdio::piped())
+}
+
+fn text(ground: &Ground, finished: &Finished) -> String {
+    assert_eq!(finished.stderr, b"", "{finished:?}");
+    let text = String::from_utf8(finished.stdout.clone()).unwrap();
+    text.replace(ground.tree.root().to_str().unwrap(), "{tree}")
+}
+
+/// A file that says `text`, with `{tree}` for where it stands.
+fn ground(text: &str) -> Ground {
+    let ground = Ground::new("");
+    let tree = ground.tree.root().to_str().unwrap().to_owned();
+    ground.tree.file("config", text.replace("{tree}", &tree));
+    ground.tree.dir("root/dir");
+    ground.tree.file("root/file", "");
+    ground.tree.link("circle", "circle");
+    ground.tree.dir("open/root");
+    ground.tree.chmod("open", 0o777);
+    ground
+}
+
+/// The file, the flags, how heavy it is, what is found and what helps.
+const WRONG: &[(&str, &[&str], &str, &str, &str)] = &[
+    (
+        "root = \"{tree}/missing\"",
+        &[],
+        "error",
+        "cannot open the root \"{tree}/missing\": No such file or directory",
+        "create it, or correct --root",
+    ),
+    (
+        "root = \"{tree}/config\"",
+        &[],
+        "error",
+        "cannot open the root \"{tree}/config\": Not a directory",
+        "give a directory to --root",
+    ),
+    (
+        "root = \"{tree}/circle\"",
+        &[],
+        "error",
+        "cannot open the root \"{tree}/circle\": Too many symbolic links encountered",
+        "its symbolic links lead in a circle; correct --root",
+    ),
+    (
+        "root = \"{tree}/root\"",
+        &["--bind", "/x={tree}/missing"],
+        "error",
+        "cannot bind \"/x\" to \"{tree}/missing\": No such file or directory",
+        "create it, or correct --bind",
+    ),
+    (
+        "root = \"{tree}/root\"\nbind = \"/a/b={tree}/root\"",
+        &[],
+        "error",
+        "cannot bind \"/a/b\" into \"/a\": No such file or directory",
+        "this directory must exist in the view; create it, or choose another place",
+    ),
+    (
+        "root = \"{tree}/root\"\nbind = \"/file={tree}/root\"",
+        &[],
+        "error",
+        "cannot bind \"/file\" to \"{tree}/root\": a file stands there",
+        "remove it, or choose another place",
+    ),
+    (
+        "root = \"{tree}/root\"\nbind = [\"/x={tree}/root\", \"/x={tree}/root\"]",
+        &[],
+        "error",
+        "cannot bind \"/x\" to \"{tree}/root\": something is bound there already",
+        "give each place once",
+    ),
+    (
+        "",
+        &["--bind", "/x={tree}/root"],
+        "error",
+        "--bind needs --root: without it the client sees the whole host",
+        "correct it",
+    ),
+    (
+        "umask = \"9\"",
+        &[],
+        "error",
+        "{tree}/config:1:9: umask: Invalid umask \"9\"",
+        "correct it",
+    ),
+    (
+        "read-onyl = true",
+        &[],
+        "error",
+        "{tree}/config:1:1: read-onyl: unknown key; is read-only meant?",
+        "correct it",
+    ),
+    (
+        "",
+        &["--user", "nobody-has-this-name"],
+        "error",
+        "there is no user \"nobody-has-this-name\"",
+        "correct it",
+    ),
+    (
+        "",
+        &["--address", "localhost"],
+        "error",
+        "\"localhost\" is no address",
+        "correct it",
+    ),
+    (
+        "",
+        &["--read-only", "stat"],
+        "error",
+        "\"stat\" is no flag",
+        "check takes flags alone",
+    ),
+    (
+        "root = \"{tree}/root\"\nstart-directory = \"/missing\"",
+        &[],
+        "warning",
+        "cannot start in \"/missing\": ENOENT: No such file or directory",
+        "create it, or correct start-directory; the session starts elsewhere",
+    ),
+    (
+        "root = \"{tree}/open/root\"",
+        &[],
+        "warning",
+        "\"{tree}/open\" can be written by others, who can exchange \"{tree}/open/root\"",
+        "chown root, chmod go-w \"{tree}/open\"",
+    ),
+    (
+        "no-overwrite = true",
+        &[],
+        "warning",
+        "no-overwrite: a file can still be removed and its name written anew",
+        "add no-delete",
+    ),
+    (
+        "hide = [\"a\"]\n[[match]]\nhide = [\"b\"]",
+        &[],
+        "warning",
+        "{tree}/config:1: hide: line 3 takes its place",
+        "lists are not merged; repeat its patterns there",
+    ),
+    (
+        "deny = [\"a\"]",
+        &["--deny", "b"],
+        "warning",
+        "{tree}/config:1: deny: the flag takes its place",
+        "lists are not merged; repeat its patterns there",
+    ),
+    (
+        "deny-requests = [\"remov\"]",
+        &[],
+        "warning",
+        "deny-requests: there is no request \"remov\"",
+        "is remove meant? -Q requests prints them",
+    ),
+    (
+        "",
+        &["-p", "open,xyzzy"],
+        "warning",
+        "allow-requests: there is no request \"xyzzy\"",
+        "-Q requests prints them",
+    ),
+    (
+        "deny-requests = \"remove,rename\"",
+        &[],
+        "warning",
+        "deny-requests: rename is refused, and posix-rename does the same",
+        "deny posix-rename as well",
+    ),
+    (
+        "drop-box = true\nread-only = true",
+        &[],
+        "warning",
+        "drop-box and read-only: nothing can be put into the box",
+        "take one of them",
+    ),
+    (
+        "[[match]]\nuser = [\"nobody-has-this-name\", \"nobody-*\", \"!nobody-else\", \"root\"]",
+        &[],
+        "warning",
+        "[[match]]: there is no user \"nobody-has-this-name\"",
+        "correct the name",
+    ),
+    (
+        "sandbox = \"off\"",
+        &[],
+        "warning",
+        "sandbox: off, nothing is locked",
+        "take auto, if nothing is to be debugged",
+    ),
+    (
+        "",
+        &[],
+        "note",
+        "no root: who may write can change start files, and so run commands",
+        "give a root, or read-only, or a ChrootDirectory of sshd",
+    ),
+];
+
+/// As text; the word is as wide as the widest.
+fn finding(weight: &str, what: &str, remedy: &str) -> String {
+    format!("\n{weight:7}  {what}\n         {remedy}\n")
+}
+
+#[test]
+fn each_wrong_set_up_is_found_and_comes_with_a_remedy() {
+    let mut missing = Vec::new();
+    for (file, args, weight, what, remedy) in WRONG {
+        let ground = ground(file);
+        let finished = check(&ground, args);
+        let said = text(&ground, &finished);
+        let status = i32::from(*weight == "error");
+        let expected = finding(weight, what, remedy);
+        if finished.status.code() != Some(status) || !said.contains(&expected) {
+            missing.push(format!(
+                "{file:?} {args:?}: {:?}{expected}is not in\n{said}",
+                finished.status
+            ));
+        }
+    }
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+#[test]
+fn what_is_right_has_no_finding_but_the_locks() {
+    let ground = ground("root = \"{tree}/root\"\nno-overwrite = true\nno-delete = true");
+    for user in [&[][..], &["--user", "root"]] {
+        let finished = check(&ground, user);
+        let said = text(&ground, &finished);
+        assert_eq!(finished.status.code(), Some(0), "{said}");
+        let findings = said.rsplit("\n\n").next().unwrap();
+        assert_eq!(findings.lines().count(), 1, "{findings}");
+        assert!(
+            findings.starts_with("note     sandbox: no_new_privs, "),
+            "{findings}"
+        );
+        assert!(findings.trim_end().ends_with("seccomp"), "{findings}");
+    }
+}
+
+#[test]
+fn the_settings_are_those_of_that_session_and_say_who_set_them() {
+    let ground = ground(
+        "umask = \"022\"\nhide = [\"a\", \"b\"]\nread-only = true\n[[match]]\naddress = \"192.0.2.0/24\"\numask = 0o27\nread-only = false\n",
+    );
+    let finished = check(&ground, &["--address", "192.0.2.7", "-l", "INFO"]);
+    let said = text(&ground, &finished);
+    let line = |key: &str| {
+        let mut lines = said.lines().filter(|line| line.starts_with(key));
+        let words: Vec<_> = lines.next().unwrap().split_whitespace().collect();
+        words.join(" ")
+    };
+    assert!(
+        said.starts_with("user      root\naddress   192.0.2.7\nfile      {tree}/config\n\n"),
+        "{said}"
+    );
+    assert_eq!(line("umask "), "umask 027 {tree}/config:6");
+    assert_eq!(line("read-only "), "read-only false {tree}/config:7");
+    assert_eq!(line("hide "), "hide a, b {tree}/config:2");
+    assert_eq!(line("log-level "), "log-level INFO flag");
+    assert_eq!(line("sandbox "), "sandbox auto default");
+    assert_eq!(line("no-delete "), "no-delete false default");
+    // The columns are straight.
+    let settings = said.split("\n\n").nth(1).unwrap();
+    let column = settings.lines().next().unwrap().find("  -").unwrap() + 2;
+    for line in settings.lines() {
+        assert_eq!(line.as_bytes()[column - 1], b' ', "{settings}");
+        assert_ne!(line.as_bytes()[column], b' ', "{settings}");
+    }
+    let other = text(&ground, &check(&ground, &["--address", "192.0.3.7"]));
+    assert!(other.contains("\numask "), "{other}");
+    assert!(other.contains("{tree}/config:1\n"), "{other}");
+}
+
+#[test]
+fn json_is_one_object_that_says_the_same() {
+    let ground = ground("hide = [\"a\\\"b\\\\\\\\\", \"\\u001b\"]\nroot = \"{tree}/missing\"");
+    let finished = check(&ground, &["--json", "-R"]);
+    assert_eq!(finished.status.code(), Some(1));
+    let script = "import json, sys
+said = json.load(sys.stdin)
+settings = said['settings']
+assert said['user'] == 'root' and said['address'] is None, said
+assert said['file'].endswith('/config') and said['exit'] == 1, said
+assert settings['hide'] == {'value': ['a\"b\\\\\\\\', '\\x1b'], 'from': 'file', 'line': 1}, settings
+assert settings['read-only'] == {'value': True, 'from': 'flag'}, settings
+assert settings['umask'] == {'value': None, 'from': 'default'}, settings
+assert settings['sandbox'] == {'value': 'auto', 'from': 'default'}, settings
+finding = said['findings'][-1]
+assert finding['level'] == 'error' and finding['text'].startswith('cannot open the root'), said
+assert finding['remedy'] == 'create it, or correct --root', said";
+    let dir = Tree::new();
+    let answer = dir.file("answer", &finished.stdout);
+    let read = Launch::program("python3", &dir).args(["-c", script]);
+    let read = read.run(fs::File::open(answer).unwrap(), Stdio::piped());
+    assert!(read.status.success(), "{}", read.stderr_text());
+    let lines = finished.stdout.iter().filter(|byte| **byte == b'\n');
+    assert_eq!(lines.count(), 1);
+}
+
+#[test]
+fn it_looks_with_the_eyes_of_the_user() {
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    let user = ["--user", account.name.as_str()];
+    let ground = ground("root = \"{tree}/root/dir\"");
+    let said = |ground: &Ground| text(ground, &check(ground, &user));
+    assert!(!said(&ground).contains("error"), "{}", said(&ground));
+    ground.tree.chmod("root", 0o700);
+    let expected = "\nerror    cannot open the root \"{tree}/root/dir\": Permission denied\n         this user may not enter \"{tree}/root\"; allow it (chmod or chgrp, +x), or choose another directory\n";
+    assert!(said(&ground).contains(expected), "{}", said(&ground));
+    // Root itself may.
+    assert_eq!(check(&ground, &[]).status.code(), Some(0));
+}
+
+#[test]
+fn tables_for_that_user_and_that_user_s_groups_apply() {
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    let name = &account.name;
+    let ground = ground(&format!(
+        "umask = \"001\"\n[[match]]\ngroup = \"{name}\"\numask = \"002\"\nroot = \"%h\"\n"
+    ));
+    let said = text(&ground, &check(&ground, &["--user", name]));
+    assert!(said.contains("{tree}/config:4\n"), "{said}");
+    let own = text(&ground, &check(&ground, &[]));
+    assert!(own.contains("{tree}/config:1\n"), "{own}");
+}
+
+#[test]
+fn a_shell_by_which_sshd_starts_nothing_is_found() {
+    let place = Place::new();
+    let no_shell = place.path().join("no-such-shell");
+    let strange = place.path().join("strange");
+    fs::copy("/bin/sh", &strange).unwrap();
+    for (number, (shell, weight, what)) in [
+        (
+            "/usr/sbin/nologin",
+            "error",
+            "the shell is /usr/sbin/nologin: sshd starts a subsystem through it, in vain",
+        ),
+        (
+            "/bin/false",
+            "error",
+            "the shell is /bin/false: sshd starts a subsystem through it, in vain",
+        ),
+        (
+            no_shell.to_str().unwrap(),
+            "error",
+            &format!(
+                "the shell {} cannot be run: sshd lets nobody in with it",
+                no_shell.display()
+            ),
+        ),
+        (
+            strange.to_str().unwrap(),
+            "warning",
+            &format!(
+                "the shell {} is not in /etc/shells: pam_shells refuses it",
+                strange.display()
+            ),
+        ),
+        (
+            "/usr/lib/openssh/sftp-server",
+            "note",
+            "the shell is /usr/lib/openssh/sftp-server: SFTP alone",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let account = Account::new(&place.path().join(format!("home{number}")), shell);
+        let ground = ground("");
+        let finished = check(&ground, &["--user", &account.name]);
+        let said = text(&ground, &finished);
+        assert!(said.contains(&format!("\n{weight:7}  {what}\n")), "{said}");
+        assert_eq!(
+            finished.status.code(),
+            Some(i32::from(weight == "error")),
+            "{said}"
+        );
+        if weight == "error" {
+            assert!(
+                said.contains(&format!("usermod -s /bin/sh {}", account.name)),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_within_the_root_are_found_unless_they_are_hidden() {
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    account.make_dir(&account.home.join(".ssh"));
+    let said = |file: &str| {
+        let ground = ground(file);
+        text(&ground, &check(&ground, &["--user", &account.name]))
+    };
+    let read = "lies within the root and can be read";
+    let written = "no-protect: the client can write .ssh";
+    let open = said("root = \"%h\"");
+    assert!(open.contains(read) && !open.contains(written), "{open}");
+    assert!(open.contains("hide it (hide = [\".ssh\"])"), "{open}");
+    let lifted = said("root = \"%h\"\nno-protect = true");
+    assert!(
+        lifted.contains(read) && lifted.contains(written),
+        "{lifted}"
+    );
+    let hidden = said("root = \"%h\"\nhide = [\".ssh\"]");
+    assert!(!hidden.contains(read), "{hidden}");
+    let elsewhere = said("root = \"{tree}/root\"");
+    assert!(!elsewhere.contains(read), "{elsewhere}");
+}
+
+#[test]
+fn only_root_looks_with_the_eyes_of_another() {
+    let ground = ground("");
+    let dir = Tree::new();
+    let copy = copy_of(under_test(), &ground.tree);
+    let launch = || Launch::program(&copy, &dir).user(65_534, 65_534);
+    let run = |launch: Launch| launch.run(Stdio::null(), Stdio::piped());
+    let finished = run(launch().args(["check", "--user", "root"]));
+    assert_eq!(finished.status.code(), Some(1));
+    let said = text(&ground, &finished);
+    let expected = finding(
+        "error",
+        "only root can look with the eyes of another user",
+        "run it with sudo",
+    );
+    assert!(said.contains(&expected), "{said}");
+    // Oneself, by name: whatever else is found, it is looked for.
+    let own = text(&ground, &run(launch().args(["check", "--user", "nobody"])));
+    assert!(own.contains("\nsandbox "), "{own}");
+}
+
+#[test]
+fn it_is_the_first_word_of_the_command_line_and_nothing_else() {
+    let dir = Tree::new();
+    let ground = Ground::new("");
+    let serves = |launch: Launch| {
+        let mut server = launch.connect();
+        server.call(&request::realpath(".")).name();
+    };
+    serves(ground.launch(&dir).args(["-c", "check"]));
+    serves(ground.launch(&dir).args(["-c", "sftp-server check --json"]));
+    serves(ground.launch(&dir).args(["--command=check"]));
+    serves(
+        ground
+            .launch(&dir)
+            .env("SSH_ORIGINAL_COMMAND", "sftp-server check"),
+    );
+    // Behind a flag it is an operand, which OpenSSH drops.
+    serves(ground.launch(&dir).args(["-R", "check"]));
+    serves(ground.launch(&dir).args(["--", "check"]));
+}
+
+#[test]
+fn a_flag_that_does_not_exist_is_a_usage_error_and_help_helps() {
+    let ground = Ground::new("");
+    let finished = check(&ground, &["--roott", "/x"]);
+    assert_eq!(finished.status.code(), Some(1));
+    assert_eq!(finished.stdout, b"");
+    assert!(
+        finished.stderr_text().contains("is --root meant?"),
+        "{finished:?}"
+    );
+    let help = check(&ground, &["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert_ne!(help.stdout, b"");
+}
+
+#[test]
+fn colour_is_for_a_terminal_alone() {
+    let ground = ground("no-overwrite = true");
+    let plain = text(&ground, &check(&ground, &[]));
+    assert!(!plain.contains('\x1b'), "{plain}");
+    let command = format!(
+        "{} check --config {}",
+        under_test().display(),
+        ground.path()
+    );
+    let dir = Tree::new();
+    let launch = Launch::program("script", &dir).args(["-qec", &command, "/dev/null"]);
+    let shown = launch.run(Stdio::null(), Stdio::piped());
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("\x1b[33mwarning\x1b[0m  no-overwrite"),
+        "{shown}"
+    );
+}
