@@ -146,7 +146,7 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
     };
 
     let status = match &end {
-        Ok(End::Client | End::Signal(_)) => 0,
+        Ok(End::Client | End::Signal(_) | End::Idle | End::Expired) => 0,
         Ok(End::NotSftp | End::Silence) => refuse(refusal),
         Err(Error::Oversized(_)) => 11,
         Err(error @ (Error::Signals(_) | Error::Channel(_))) => fail(&error.to_string()),

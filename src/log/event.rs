@@ -1,6 +1,7 @@
 //! What can happen in a session, as values: one variant a kind of line of OpenSSH's log, and ours beside them.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Level;
 
@@ -52,6 +53,14 @@ pub enum Event {
     },
     EndOfInput,
     OutputClosed,
+    /// Ours: no request came for so long.
+    Idle {
+        after: Duration,
+    },
+    /// Ours: the session has lasted so long.
+    Expired {
+        after: Duration,
+    },
     InputFailed {
         cause: String,
     },

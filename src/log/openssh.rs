@@ -164,6 +164,15 @@ impl Text {
             }
             Event::EndOfInput => add!(self, "read eof"),
             Event::OutputClosed => add!(self, "write eof"),
+            Event::Idle { after } => {
+                add!(self, "timeout: no request for {after:?} (--idle-timeout)")
+            }
+            Event::Expired { after } => {
+                add!(
+                    self,
+                    "timeout: {after:?} since the start (--session-timeout)"
+                )
+            }
             Event::InputFailed { cause } => add!(self, "read: {cause}"),
             Event::OutputFailed { cause } => add!(self, "write: {cause}"),
             Event::Oversized { user, address } => {

@@ -1,7 +1,8 @@
 //! What may run and what may happen: requests by their names, and rules that judge by effect.
 //!
 //! A rule is a file. It knows deeds ([`crate::fs::Deed`]), nothing of requests or sessions; the verdict on all of them is
-//! [`Rules::judge`], in the order of the manual's table. The number of handles is no rule: it is read here, and the session keeps it.
+//! [`Rules::judge`], in the order of the manual's table. Timeouts and the number of handles are no rules: their values are read here,
+//! and the session keeps them.
 
 pub mod append_only;
 pub mod atomic_upload;
@@ -21,10 +22,12 @@ mod read_only;
 mod requests;
 pub mod reserve_free;
 pub mod rules;
+pub mod timeouts;
 pub mod units;
 
 pub use requests::{Operation, Policy, Refused};
 pub use rules::Rules;
+pub use timeouts::Timeouts;
 
 /// The flags of all rules.
 #[derive(Debug, Default, clap::Args)]
@@ -53,6 +56,8 @@ pub struct Args {
     pub max_file_size: max_file_size::Args,
     #[command(flatten)]
     pub reserve_free: reserve_free::Args,
+    #[command(flatten)]
+    pub timeouts: timeouts::Args,
     #[command(flatten)]
     pub max_handles: max_handles::Args,
     #[command(flatten)]

@@ -156,7 +156,12 @@ impl<T: AsRawFd + AsFd> Channel<T> {
 
     /// How many bytes of it nobody has read yet; 0 where that cannot be told.
     pub fn unread(&self) -> u64 {
-        fs::unread(self.get_ref()).unwrap_or(0)
+        // Of a socket it would be what the client has sent, of a file what stands behind the place.
+        if self.drains {
+            fs::unread(self.get_ref()).unwrap_or(0)
+        } else {
+            0
+        }
     }
 
     /// Waits until nobody is left at the other end of a pipe; for ever where that cannot be seen.

@@ -131,7 +131,7 @@ pub struct Handles {
     /// `--max-handles`.
     most: Option<usize>,
     /// How many requests under way may open one more each.
-    awaited: usize,
+    opening: usize,
 }
 
 #[derive(Debug, Default)]
@@ -153,7 +153,7 @@ impl Handles {
             open: 0,
             limit: None,
             most,
-            awaited: 0,
+            opening: 0,
         }
     }
 
@@ -192,18 +192,18 @@ impl Handles {
 
     /// Whether the policy lets one more be opened, should all those under way succeed.
     #[must_use]
-    pub fn may_await(&self) -> bool {
-        self.most.is_none_or(|most| self.open + self.awaited < most)
+    pub fn may_open_beside(&self) -> bool {
+        self.most.is_none_or(|most| self.open + self.opening < most)
     }
 
     /// A request that opens something is under way from now on.
-    pub fn expect(&mut self) {
-        self.awaited += 1;
+    pub fn begin_opening(&mut self) {
+        self.opening += 1;
     }
 
     /// It has come to its end.
-    pub fn expected(&mut self) {
-        self.awaited = self.awaited.saturating_sub(1);
+    pub fn end_opening(&mut self) {
+        self.opening = self.opening.saturating_sub(1);
     }
 
     /// Takes note of something opened: its slot, and the handle for the client.

@@ -28,10 +28,12 @@ impl Session {
             kind::STAT | kind::LSTAT | kind::READLINK | kind::REALPATH => {
                 self.has_room().then_some(Touch::Look)
             }
-            kind::OPENDIR => (self.has_room() && self.handles.may_await()).then_some(Touch::Look),
+            kind::OPENDIR => {
+                (self.has_room() && self.handles.may_open_beside()).then_some(Touch::Look)
+            }
             kind::OPEN => {
                 let open: Open = payload.decode().ok()?;
-                if !self.has_room() || !self.handles.may_await() {
+                if !self.has_room() || !self.handles.may_open_beside() {
                     None
                 } else if (open.pflags - OpenFlags::READ).is_empty() {
                     Some(Touch::Look)

@@ -22,13 +22,15 @@ use tokio::time::{Instant, timeout};
 
 use super::channel::Channel;
 use super::cost::{SLOW, Suspicion};
+use super::ending::Ending;
 use super::greeting::{Greeting, may_become_init};
+use super::idle::Idle;
 use super::inbox::Inbox;
 use super::pace::Pace;
 use super::pipeline::{Pipeline, Touch};
-use super::signals::Signals;
 use super::{Session, cause};
 use crate::log::{self, Event, Level};
+use crate::policy::Timeouts;
 use crate::protocol::next_packet;
 use receive::Received;
 
@@ -43,6 +45,10 @@ pub enum End {
     Signal(Signal),
     /// No first request came in time.
     Silence,
+    /// No request came for as long as the policy allows.
+    Idle,
+    /// It has lasted as long as the policy allows.
+    Expired,
 }
 
 /// The failure of a session.
@@ -68,7 +74,8 @@ pub enum Error {
 /// # Errors
 /// What ends it out of order; what was open is closed and logged all the same.
 pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
-    let signals = Signals::listen().map_err(Error::Signals)?;
+    let timeouts = session.policy.timeouts;
+    let ending = Ending::listen(timeouts.session).map_err(Error::Signals)?;
     let input = Channel::new(stdin, Interest::READABLE).map_err(Error::Channel)?;
     let output = Channel::new(stdout, Interest::WRITABLE).map_err(Error::Channel)?;
     let mut session = session;
@@ -82,14 +89,26 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         inbox: Inbox::new(INBOX),
         input,
         output,
-        signals,
+        ending,
+        idle: Idle::begin(timeouts.idle),
         pipeline: Pipeline::default(),
         suspicion: Suspicion::default(),
         heard: Instant::now(),
         pace: Pace::begin(),
         client_gone: None,
     };
-    let end = connection.run(greeting).await;
+    // Who asked for something else and sent nothing is told so, whichever time was over first.
+    let another_command = greeting.strict && greeting.announce.is_none();
+    let end = match connection.run(greeting).await {
+        Ok(End::Idle | End::Expired) if another_command && !connection.session.is_initialised() => {
+            Ok(End::Silence)
+        }
+        Ok(end @ (End::Idle | End::Expired)) => {
+            connection.time_out(end, timeouts).await;
+            Ok(end)
+        }
+        end => end,
+    };
     connection.session.close_all();
     // Both may be one description: the output was taken last, the input's flags are the older ones.
     connection.output.restore();
@@ -104,11 +123,12 @@ struct Connection {
     inbox: Inbox,
     input: Channel<Stdin>,
     output: Channel<Stdout>,
-    signals: Signals,
+    ending: Ending,
+    idle: Idle,
     /// Requests under way while storage is slow.
     pipeline: Pipeline,
     suspicion: Suspicion,
-    /// When it was last looked for signals between two requests.
+    /// When it was last looked between two requests whether the session is to end.
     heard: Instant,
     pace: Pace,
     /// Since when nobody reads responses any more; what has arrived is carried out all the same.
@@ -118,6 +138,7 @@ struct Connection {
 impl Connection {
     async fn run(&mut self, mut greeting: Greeting) -> Result<End, Error> {
         let start = Instant::now();
+        let mut answered = false;
         loop {
             if !self.session.is_initialised()
                 && greeting.strict
@@ -125,11 +146,15 @@ impl Connection {
             {
                 return Ok(End::NotSftp);
             }
+            let arrived = self.inbox.arrived().len();
             if let Some(end) = self.serve_arrived().await? {
                 return Ok(end);
             }
             if let Some(end) = self.flush().await? {
                 return Ok(end);
+            }
+            if answered || self.inbox.arrived().len() < arrived {
+                self.idle.begin_again();
             }
             let received = if self.session.is_initialised() || self.client_gone.is_some() {
                 self.receive(None).await
@@ -138,7 +163,9 @@ impl Connection {
             };
             self.session.begin_burst();
             self.pace = Pace::begin();
-            match received? {
+            let received = received?;
+            answered = received == Received::Answer;
+            match received {
                 Received::Some | Received::Nothing => {}
                 Received::Answer => self.answer(),
                 Received::End => {
@@ -151,7 +178,7 @@ impl Connection {
                         && !self.session.is_initialised();
                     return Ok(if never { End::NotSftp } else { End::Client });
                 }
-                Received::Signal(signal) => return Ok(End::Signal(signal)),
+                Received::Ending(end) => return Ok(end),
                 Received::Late => return Ok(End::Silence),
             }
         }
@@ -172,8 +199,8 @@ impl Connection {
                 }
             };
             if self.session.endangers_unread(&packet) {
-                if let Some(signal) = self.all_read().await {
-                    return Ok(Some(End::Signal(signal)));
+                if let Some(end) = self.all_read().await {
+                    return Ok(Some(end));
                 }
                 begun = Instant::now();
                 let Ok(Some((same, _))) = next_packet(self.inbox.arrived()) else {
@@ -219,8 +246,8 @@ impl Connection {
             }
             if now.duration_since(self.heard) >= DEAF {
                 self.heard = now;
-                if let Some(signal) = self.signals.arrived() {
-                    return Ok(Some(End::Signal(signal)));
+                if let Some(end) = self.ending.arrived() {
+                    return Ok(Some(end));
                 }
             }
             if self.pace.is_due(now) {
@@ -252,7 +279,7 @@ impl Connection {
         }
         tokio::select! {
             biased;
-            signal = self.signals.next() => return Ok(Some(End::Signal(signal))),
+            end = self.ending.next() => return Ok(Some(end)),
             () = self.pipeline.first() => {}
         }
         self.answer();
@@ -281,7 +308,7 @@ impl Connection {
             }
             let written = tokio::select! {
                 biased;
-                signal = self.signals.next() => return Ok(Some(End::Signal(signal))),
+                end = self.ending.next() => return Ok(Some(end)),
                 written = self.output.write(unsent) => written,
             };
             match written {
@@ -319,7 +346,7 @@ impl Connection {
             }
             let passed = tokio::select! {
                 biased;
-                signal = self.signals.next() => return Ok(Some(End::Signal(signal))),
+                end = self.ending.next() => return Ok(Some(end)),
                 passed = self.output.splice(pipe, len) => passed,
             };
             match passed {
@@ -331,18 +358,33 @@ impl Connection {
         Ok(None)
     }
 
-    /// Waits until the client has read all that stands in the pipe to it, or is gone, or a signal comes.
-    async fn all_read(&mut self) -> Option<Signal> {
+    /// Waits until the client has read all that stands in the pipe to it, or is gone, or the session ends.
+    async fn all_read(&mut self) -> Option<End> {
         while self.client_gone.is_none() && self.output.unread() > 0 {
             tokio::select! {
                 biased;
-                signal = self.signals.next() => return Some(signal),
+                end = self.ending.next() => return Some(end),
                 () = self.output.abandoned() => break,
                 () = tokio::time::sleep(GLANCE) => {}
             }
         }
         self.session.conduit.all_read();
         None
+    }
+
+    /// Says that a time is over, and sends what goes at once of what was answered.
+    async fn time_out(&mut self, end: End, timeouts: Timeouts) {
+        log::emit(Level::Info, || match end {
+            End::Idle => Event::Idle {
+                after: timeouts.idle.unwrap_or_default(),
+            },
+            _ => Event::Expired {
+                after: timeouts.session.unwrap_or_default(),
+            },
+        });
+        self.ending.has_come();
+        self.answer();
+        let _ = timeout(Duration::ZERO, self.pass_on()).await;
     }
 
     fn output_failed(&self, errno: Errno) -> Error {

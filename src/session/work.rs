@@ -68,12 +68,12 @@ impl Session {
             }
             kind::OPENDIR => {
                 let path = dispatch::asked_opendir(id, payload)?;
-                self.handles.expect();
+                self.handles.begin_opening();
                 weightless(self.opendir(path))
             }
             kind::OPEN => {
                 let asked = transfer::asked_open(self, id, payload)?;
-                self.handles.expect();
+                self.handles.begin_opening();
                 weightless(self.open(asked))
             }
             kind::READ => self.read(id, payload),
@@ -121,7 +121,7 @@ impl Session {
         Box::new(move || {
             let dir = view.opendir(path.as_path());
             finish(move |session| {
-                session.handles.expected();
+                session.handles.end_opening();
                 let dir = if lacks_descriptors(&dir) {
                     session.view.opendir(path.as_path())
                 } else {
@@ -144,7 +144,7 @@ impl Session {
                 let _ = file.id();
             }
             finish(move |session| {
-                session.handles.expected();
+                session.handles.end_opening();
                 // It is there already, or something else is the matter: now it is this request's turn.
                 let again = file.is_err() && asked.how.creates();
                 let file = if again || lacks_descriptors(&file) {

@@ -12,3 +12,4 @@ mod atomic_killed;
 mod handles;
 #[path = "../support/mod.rs"]
 mod support;
+mod timeouts;

@@ -306,6 +306,15 @@ impl Server {
         self.child.id()
     }
 
+    /// Clock ticks (hundredths of a second) of CPU that it has used.
+    #[track_caller]
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // utime and stime are the 12th and 13th behind the name in parentheses.
+        let fields: Vec<_> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -197,6 +197,11 @@ impl Wire {
         }
     }
 
+    /// Drops what has arrived, whole packets or not: of a storm nobody counts the replies.
+    pub(crate) fn forget(&mut self) {
+        self.received.clear();
+    }
+
     /// True where a whole packet has arrived.
     pub(crate) fn has_packet(&self) -> bool {
         let head: Vec<u8> = self.received.iter().take(4).copied().collect();

@@ -3,26 +3,28 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Connection, Error};
+use super::{Connection, End, Error};
 use crate::log::{self, Event, Level};
 use crate::session::cause;
 use crate::session::greeting::Greeting;
 
 impl Connection {
-    /// Waits for more; no longer than until `deadline`.
+    /// Waits for more; no longer than until `deadline`, or until the session is idle for too long.
     pub(super) async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
-        let deadline = self
-            .client_gone
-            .map(|since| since + LAST_REQUESTS)
-            .or(deadline);
+        // A request that is under way is not waited for by the client alone.
+        let idle = self.idle.end().filter(|_| self.pipeline.is_empty());
+        let deadline = match (self.client_gone, deadline, idle) {
+            (Some(since), ..) => Some(since + LAST_REQUESTS),
+            (None, Some(deadline), Some(idle)) => Some(deadline.min(idle)),
+            (None, deadline, idle) => deadline.or(idle),
+        };
         let room = self.inbox.room();
         let first = async {
             tokio::select! {
                 biased;
-                signal = self.signals.next() => Err(Received::Signal(signal)),
+                end = self.ending.next() => Err(Received::Ending(end)),
                 read = self.input.read(room) => Ok(read),
                 () = self.pipeline.first(), if !self.pipeline.is_empty() => Err(Received::Answer),
                 // The input need not end then: the client can have opened its other end by /proc/self/fd.
@@ -38,6 +40,14 @@ impl Connection {
         let read = match read {
             Ok(read) => read,
             Err(Received::Late) if self.client_gone.is_some() => return Ok(Received::End),
+            Err(Received::Late) if idle.is_some_and(|idle| Instant::now() >= idle) => {
+                if self.output.unread() == 0 {
+                    return Ok(Received::Ending(End::Idle));
+                }
+                // It has not read its answers yet; the time begins when it has, or when that is seen.
+                self.idle.begin_again();
+                return Ok(Received::Some);
+            }
             Err(Received::Nothing) => {
                 self.lose_client();
                 return Ok(Received::Nothing);
@@ -87,7 +97,7 @@ pub(super) enum Received {
     /// Nothing, but a request that was under way can be answered.
     Answer,
     End,
-    Signal(Signal),
+    Ending(End),
     Late,
 }
 
