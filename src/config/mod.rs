@@ -4,6 +4,7 @@
 //! So no key can mean anything else than its flag, and a flag that is added is a key at once.
 
 mod check;
+mod explain;
 mod file;
 mod keys;
 mod matching;
@@ -33,6 +34,9 @@ pub enum Error {
     /// What the file says, or the file itself.
     #[error(transparent)]
     File(#[from] Invalid),
+    /// What `explain` was asked.
+    #[error("{0}")]
+    Question(String),
 }
 
 impl Error {
@@ -41,7 +45,7 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Typed(error) => error.exit_status(),
-            Self::File(_) => 1,
+            Self::File(_) | Self::Question(_) => 1,
         }
     }
 
@@ -51,6 +55,7 @@ impl Error {
         match self {
             Self::Typed(error) => error.is_logged(),
             Self::File(_) => true,
+            Self::Question(_) => false,
         }
     }
 }
@@ -61,9 +66,14 @@ impl Error {
 /// What cannot be, in words.
 pub fn read(mut arguments: Vec<OsString>, login: &Login) -> Result<Request, Error> {
     // The first word alone: what a client asks for comes behind -c, or in the environment.
-    if arguments.get(1).is_some_and(|word| word == "check") {
+    let question = arguments.get(1).and_then(|word| match word.to_str() {
+        Some("check") => Some(check::check as fn(_) -> _),
+        Some("explain") => Some(explain::explain as fn(_) -> _),
+        _ => None,
+    });
+    if let Some(answer) = question {
         arguments.remove(1);
-        return check::check(arguments);
+        return answer(arguments);
     }
     if arguments.len() < 2 && !exists()? {
         return Ok(cli::bare(arguments.first(), login)?);

@@ -159,7 +159,7 @@ fn line(text: &mut String, row: &str) {
 }
 
 /// No name makes a second line, nor moves the cursor.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let letters = text.chars().map(|letter| match letter.is_control() {
         true => letter.escape_default().to_string(),
         false => letter.to_string(),
@@ -167,12 +167,12 @@ fn printable(text: &str) -> String {
     letters.collect()
 }
 
-fn array(elements: impl Iterator<Item = String>) -> String {
+pub(super) fn array(elements: impl Iterator<Item = String>) -> String {
     format!("[{}]", elements.collect::<Vec<_>>().join(","))
 }
 
 /// A string of JSON.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for letter in text.chars() {
         match letter {

@@ -132,6 +132,12 @@ impl<'a> Deed<'a> {
         self.there.is_some_and(|stat| kind(stat) == SFlag::S_IFDIR)
     }
 
+    /// Whether it is a symbolic link.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        self.there.is_some_and(|stat| kind(stat) == SFlag::S_IFLNK)
+    }
+
     /// Its present size, in bytes.
     #[must_use]
     pub fn size(&self) -> Option<u64> {

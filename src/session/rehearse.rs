@@ -2,16 +2,21 @@
 //!
 //! It goes the way of every request. Only who is asked before anything is done says no in the end, and tells what was asked.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::errno::Errno;
 
 use super::Session;
 use super::dispatch::REQUESTS;
 use super::extended::EXTENSIONS;
 use super::status::Status;
 use crate::fs::{
-    Answer, Deed, Effect, Identity, Judge, Modes, Refusal, Result as KernelResult, Verdict, View,
-    Writing,
+    Answer, Deed, Effect, Follow, Identity, Judge, Modes, Refusal, Result as KernelResult, Verdict,
+    View, Writing,
 };
 use crate::identity::Login;
 use crate::policy::{Operation, Policy, Rules};
@@ -35,7 +40,7 @@ pub struct Object {
     pub effect: &'static str,
     /// The canonical path in the view.
     pub path: Vec<u8>,
-    /// What stands there: `file`, `directory`, or `nothing`.
+    /// What stands there: `file`, `directory`, `link`, or `nothing`.
     pub kind: &'static str,
 }
 
@@ -93,7 +98,8 @@ pub fn rehearse(
             Err(malformed) => Err(malformed.into()),
         };
         let noted = std::mem::take(&mut *notes.lock());
-        let taken = noted.iter().any(|note| note.takes(kind, request));
+        let mut takers = noted.iter().filter(|note| note.takes(kind, request));
+        let taken = takers.any(|note| !(note.effect == Effect::Replace && dangles(&session, note)));
         rehearsed.left |= noted.iter().any(|note| note.left);
         rehearsed
             .objects
@@ -110,6 +116,13 @@ pub fn rehearse(
         }
     }
     Ok(Ok(rehearsed))
+}
+
+/// Whether what would be replaced is a symbolic link to nothing, which RENAME takes for no name.
+fn dangles(session: &Session, note: &Note) -> bool {
+    let path = Path::new(OsStr::from_bytes(&note.object.path));
+    let there = session.view.stat(path, Follow::Yes);
+    note.object.kind == "link" && there.err() == Some(Errno::ENOENT.into())
 }
 
 fn words(status: &Status) -> (u32, String) {
@@ -159,10 +172,11 @@ impl Judge for Notes {
                     b"" => b"/".to_vec(),
                     path => path.to_vec(),
                 },
-                kind: match (deed.exists(), deed.is_directory()) {
-                    (false, _) => "nothing",
-                    (true, true) => "directory",
-                    (true, false) => "file",
+                kind: match deed {
+                    deed if deed.is_directory() => "directory",
+                    deed if deed.is_link() => "link",
+                    deed if deed.exists() => "file",
+                    _ => "nothing",
                 },
             },
             effect: deed.effect,

@@ -9,6 +9,7 @@
 mod atomic;
 mod atomic_ends;
 mod atomic_killed;
+mod explain;
 mod handles;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,189 @@
+//! `explain`: what would become of a request in a fresh session, which rule decides, and which objects it would touch.
+//!
+//! It goes the way of every request ([`rehearse`]), as the user who is asked about, and locked in so that nothing can change.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
+
+use super::Error;
+use super::question::{Asked, Question};
+use super::report::{array, printable, quoted};
+use crate::cli::Request;
+use crate::fs::{SetUp, View};
+use crate::identity::Login;
+use crate::sandbox::{self, Tree};
+use crate::session::cause;
+use crate::session::rehearse::{Rehearsed, rehearse};
+
+/// The answer to `arguments`, without the word `explain`.
+///
+/// # Errors
+/// A flag, a user or a request that does not exist, or makes no sense.
+pub(super) fn explain(arguments: Vec<OsString>) -> Result<Request, Error> {
+    let mut question = Question::new(arguments);
+    if let Some(end) = question.line.ends(&Login::of_process()) {
+        return Ok(end?);
+    }
+    let json = question.json;
+    let operands = question.operands.clone();
+    let unclear = |why: String| Error::Question(format!("explain: {why}"));
+    let Some((request, paths)) = operands.split_first() else {
+        return Err(unclear(
+            "which request? for example: explain put /upload/file".to_owned(),
+        ));
+    };
+    let request = request.to_string_lossy().into_owned();
+    let asked = question.ask().map_err(|error| unclear(error.to_string()))?;
+    let names: Vec<&[u8]> = paths.iter().map(|path| path.as_bytes()).collect();
+    let rehearsed = rehearsed(asked, &request, &names)?.map_err(unclear)?;
+    let answer = Answer {
+        request,
+        paths: paths.iter().map(|path| shown(path)).collect(),
+        rehearsed,
+    };
+    Ok(Request::Report {
+        text: match json {
+            true => answer.json(),
+            false => answer.text(std::io::stdout().is_terminal()),
+        },
+        status: u8::from(answer.rehearsed.refusal.is_some()),
+    })
+}
+
+/// What would become of the request; without a session, that there is none.
+fn rehearsed(
+    asked: Asked,
+    request: &str,
+    paths: &[&[u8]],
+) -> Result<Result<Rehearsed, String>, Error> {
+    let Asked {
+        mut told, login, ..
+    } = asked;
+    let settings = match told.request(&login)? {
+        Request::Serve(settings) => settings,
+        // What prints was answered before.
+        _ => return Ok(Err("this line starts no session".to_owned())),
+    };
+    if let Err(errno) = login.become_it() {
+        return Ok(Err(format!("cannot become the user: {}", cause(errno))));
+    }
+    let mut view = match &settings.jail {
+        None => View::host(),
+        Some(jail) => {
+            let (root, binds) = (&jail.root, &jail.binds);
+            let view = View::locked(root, jail.read_only, binds, login.home(), jail.protect);
+            match view {
+                Ok(view) => view,
+                Err(error) => return Ok(Ok(no_session(&error))),
+            }
+        }
+    };
+    if let Some(path) = &settings.start_directory {
+        if view.start_at(path).is_err() && view.trees().is_some() {
+            // As a session does.
+            let _ = view.start_at("/".as_ref());
+        }
+    }
+    let trees = view.trees().map(|trees| {
+        let trees = trees.into_iter();
+        let closed = trees.map(|(top, _)| Tree {
+            top,
+            writable: false,
+        });
+        closed.collect::<Vec<_>>()
+    });
+    // Whatever holds is more than is needed.
+    let _ = sandbox::enter(sandbox::Mode::Auto, trees.as_deref());
+    drop(trees);
+    let rehearsed = rehearse(view, settings.policy, Rc::new(login), request, paths);
+    Ok(match rehearsed {
+        Ok(rehearsed) => rehearsed.map_err(|unclear| unclear.to_string()),
+        Err(errno) => Err(format!("cannot open /: {}", cause(errno))),
+    })
+}
+
+fn no_session(error: &SetUp) -> Rehearsed {
+    Rehearsed {
+        refusal: Some((FAILURE, format!("no session: {error}"))),
+        left: false,
+        objects: Vec::new(),
+    }
+}
+
+struct Answer {
+    request: String,
+    paths: Vec<String>,
+    rehearsed: Rehearsed,
+}
+
+impl Answer {
+    fn text(&self, colour: bool) -> String {
+        let (word, shade) = match self.rehearsed.refusal {
+            None => ("allow", "\x1b[32m"),
+            Some(_) => ("deny", "\x1b[31m"),
+        };
+        let (on, off) = if colour { (shade, "\x1b[0m") } else { ("", "") };
+        let mut text = format!("{on}{word:5}{off}  {}", self.request);
+        for path in &self.paths {
+            let _ = write!(text, " {}", printable(path));
+        }
+        text.push('\n');
+        let mut line = |words: &str| {
+            let _ = writeln!(text, "       {words}");
+        };
+        if let Some((_, message)) = &self.rehearsed.refusal {
+            line(message);
+        } else if self.rehearsed.left {
+            line("it is answered with success, and not done");
+        }
+        for object in &self.rehearsed.objects {
+            let path = printable(&shown(OsStr::from_bytes(&object.path)));
+            line(&format!("{path}, {}, {}", object.kind, object.effect));
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let Rehearsed {
+            refusal,
+            left,
+            objects,
+        } = &self.rehearsed;
+        let verdict = if refusal.is_some() { "deny" } else { "allow" };
+        let paths = array(self.paths.iter().map(|path| quoted(path)));
+        let objects = array(objects.iter().map(|object| {
+            let path = quoted(&shown(OsStr::from_bytes(&object.path)));
+            let (kind, effect) = (quoted(object.kind), quoted(object.effect));
+            format!("{{\"path\":{path},\"is\":{kind},\"effect\":{effect}}}")
+        }));
+        let (status, message, rule) = match refusal {
+            None => ("0".to_owned(), "null".to_owned(), "null".to_owned()),
+            Some((status, message)) => {
+                let rule = rule(message).map_or("null".to_owned(), quoted);
+                (status.to_string(), quoted(message), rule)
+            }
+        };
+        format!(
+            "{{\"verdict\":\"{verdict}\",\"request\":{},\"paths\":{paths},\"status\":{status},\"message\":{message},\
+             \"rule\":{rule},\"done\":{},\"objects\":{objects}}}\n",
+            quoted(&self.request),
+            refusal.is_none() && !left
+        )
+    }
+}
+
+fn shown(path: &OsStr) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// The flag that a refusal names.
+fn rule(message: &str) -> Option<&str> {
+    let mut words = message.split([' ', '(', ')']);
+    words.find(|word| word.starts_with("--"))
+}
+
+/// `SSH_FX_FAILURE`
+const FAILURE: u32 = 4;
