@@ -101,9 +101,10 @@ pub fn rehearse(
         let mut takers = noted.iter().filter(|note| note.takes(kind, request));
         let taken = takers.any(|note| !(note.effect == Effect::Replace && dangles(&session, note)));
         rehearsed.left |= noted.iter().any(|note| note.left);
-        rehearsed
-            .objects
-            .extend(noted.into_iter().map(|note| note.object));
+        let noted = noted.into_iter();
+        // What is there is not created.
+        let touched = noted.filter(|note| !(note.effect == Effect::Create && note.exists));
+        rehearsed.objects.extend(touched.map(|note| note.object));
         rehearsed.refusal = match answered {
             Err(status) if status.message.ends_with(REHEARSED) => {
                 taken.then(|| words(&Status::because(StatusCode::Failure, "File exists")))
