@@ -378,6 +378,7 @@ fn settings(
             denylist: values.denylist,
             allowlist: values.allowlist,
             rules: Arc::new(Rules::new(&typed.policy)?),
+            rates: typed.policy.rates.read()?,
             timeouts: typed.policy.timeouts.read()?,
             max_handles: typed.policy.max_handles.limit()?,
             keep_setuid: typed.policy.keep_setuid.keep_setuid,

@@ -1,7 +1,7 @@
 //! What may run and what may happen: requests by their names, and rules that judge by effect.
 //!
 //! A rule is a file. It knows deeds ([`crate::fs::Deed`]), nothing of requests or sessions; the verdict on all of them is
-//! [`Rules::judge`], in the order of the manual's table. Timeouts and the number of handles are no rules: their values are read here,
+//! [`Rules::judge`], in the order of the manual's table. Rates, timeouts and the number of handles are no rules: their values are read here,
 //! and the session keeps them.
 
 pub mod append_only;
@@ -56,6 +56,8 @@ pub struct Args {
     pub max_file_size: max_file_size::Args,
     #[command(flatten)]
     pub reserve_free: reserve_free::Args,
+    #[command(flatten)]
+    pub rates: rates::Args,
     #[command(flatten)]
     pub timeouts: timeouts::Args,
     #[command(flatten)]

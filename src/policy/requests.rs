@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::read_only;
-use super::{Rules, Timeouts};
+use super::{Rates, Rules, Timeouts};
 use crate::log::{self, Event, Level};
 
 /// What a request is called on the command line, and whether it changes anything.
@@ -33,6 +33,8 @@ pub struct Policy {
     pub allowlist: Option<String>,
     /// What may happen to what.
     pub rules: Arc<Rules>,
+    /// How much content may move in a second.
+    pub rates: Rates,
     /// How long a session may do nothing, and how long it may last.
     pub timeouts: Timeouts,
     /// `--max-handles`: how much may be open at once.

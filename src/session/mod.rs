@@ -20,6 +20,7 @@ mod overlap;
 mod pace;
 pub mod pipeline;
 mod pool;
+mod rate;
 pub mod rehearse;
 pub mod serve;
 pub mod signals;

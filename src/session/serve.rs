@@ -10,6 +10,7 @@
 //! In a long burst the first responses leave at once and the later ones in growing parts ([`Pace`]): client and server work at the same
 //! time then, and neither sleeps until the other has done all. Where it takes long to wake a processor this is most of the speed.
 
+mod pay;
 mod receive;
 
 use std::io::{Stdin, Stdout, stdin, stdout};
@@ -28,6 +29,7 @@ use super::idle::Idle;
 use super::inbox::Inbox;
 use super::pace::Pace;
 use super::pipeline::{Pipeline, Touch};
+use super::rate::Meter;
 use super::{Session, cause};
 use crate::log::{self, Event, Level};
 use crate::policy::Timeouts;
@@ -81,11 +83,14 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
     let mut session = session;
     // A burst of uploads comes in fewer reads then.
     input.widen_pipe();
-    if output.widen_pipe() {
+    // Where answers wait for a rate they are to be in memory.
+    if output.widen_pipe() && session.policy.rates.download.is_none() {
         session.conduit.enable();
     }
+    let meter = Meter::new(session.policy.rates);
     let mut connection = Connection {
         session,
+        meter,
         inbox: Inbox::new(INBOX),
         input,
         output,
@@ -120,6 +125,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
 
 struct Connection {
     session: Session,
+    meter: Option<Meter>,
     inbox: Inbox,
     input: Channel<Stdin>,
     output: Channel<Stdout>,
@@ -188,6 +194,12 @@ impl Connection {
     async fn serve_arrived(&mut self) -> Result<Option<End>, Error> {
         let mut begun = Instant::now();
         loop {
+            if self.held_until().is_some() {
+                if let Some(end) = self.flush().await? {
+                    return Ok(Some(end));
+                }
+                begun = Instant::now();
+            }
             let (mut packet, length) = match next_packet(self.inbox.arrived()) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
@@ -221,15 +233,27 @@ impl Connection {
                 begun = Instant::now();
                 continue;
             }
+            if self.client_gone.is_none() {
+                let until = self.meter.as_mut().and_then(|meter| meter.admit(&packet));
+                if let Some(until) = until {
+                    if let Some(end) = self.postpone(until).await? {
+                        return Ok(Some(end));
+                    }
+                    begun = Instant::now();
+                    continue;
+                }
+            }
             let mut now = Instant::now();
             if touch == Touch::Alone {
                 self.suspicion.begin(begun);
+                let mark = self.mark();
                 self.session.serve(packet)?;
                 now = Instant::now();
                 if now.duration_since(begun) >= SLOW && self.suspicion.confirms(now) {
                     let lesson = self.session.lesson(&packet);
                     self.session.learn(lesson, now.duration_since(begun));
                 }
+                self.charge(mark);
                 self.inbox.served(length);
                 if self.session.conduit.waiting().is_some() {
                     if let Some(end) = self.pass_on().await? {
@@ -263,12 +287,17 @@ impl Connection {
         }
     }
 
-    /// Answers the requests under way that can be answered, in their order.
+    /// Answers the requests under way that can be answered, in their order, up to one that is held back.
     fn answer(&mut self) {
-        while let Some(done) = self.pipeline.ready() {
+        while self.held_until().is_none() {
+            let Some(done) = self.pipeline.ready() else {
+                return;
+            };
+            let mark = self.mark();
             self.session.learn(done.lesson, done.took);
             let result = (done.finish)(&mut self.session);
             self.session.respond(done.id, result);
+            self.charge(mark);
         }
     }
 
@@ -301,10 +330,17 @@ impl Connection {
         loop {
             if self.client_gone.is_some() {
                 self.session.outbox.clear();
+                self.release();
             }
-            let unsent = self.session.outbox.unsent();
+            let unsent = self.sendable();
             if unsent.is_empty() {
-                return Ok(None);
+                let Some(until) = self.held_until() else {
+                    return Ok(None);
+                };
+                if let Some(end) = self.hold(until).await {
+                    return Ok(Some(end));
+                }
+                continue;
             }
             let written = tokio::select! {
                 biased;
@@ -312,7 +348,7 @@ impl Connection {
                 written = self.output.write(unsent) => written,
             };
             match written {
-                Ok(count) if count > 0 => self.session.outbox.sent(count),
+                Ok(count) if count > 0 => self.sent(count),
                 Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => self.lose_client(),
                 Err(errno) => return Err(self.output_failed(errno)),
             }
@@ -321,12 +357,12 @@ impl Connection {
 
     /// Sends what can be sent without waiting.
     fn send_what_goes(&mut self) -> Result<(), Error> {
-        let unsent = self.session.outbox.unsent();
+        let unsent = self.sendable();
         if unsent.is_empty() || self.client_gone.is_some() {
             return Ok(());
         }
         match self.output.write_now(unsent) {
-            Ok(count) => self.session.outbox.sent(count),
+            Ok(count) => self.sent(count),
             Err(Errno::EWOULDBLOCK) => {}
             Err(Errno::EPIPE | Errno::ECONNRESET) => self.lose_client(),
             Err(errno) => return Err(self.output_failed(errno)),

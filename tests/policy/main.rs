@@ -11,6 +11,10 @@ mod atomic_ends;
 mod atomic_killed;
 mod explain;
 mod handles;
+mod rates;
+#[path = "../faults/raw.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod raw;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeouts;
