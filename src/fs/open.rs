@@ -171,6 +171,10 @@ impl View {
             let fd = match &there {
                 None => self.open_new(place, how, judge)?,
                 Some(_) if creates && how.has(OFlag::O_EXCL) => return Err(Errno::EEXIST.into()),
+                // The kernel's answer to O_CREAT, which is taken off below.
+                Some(stat) if creates && kind(stat) == SFlag::S_IFDIR => {
+                    return Err(Errno::EISDIR.into());
+                }
                 Some(stat) => open_known(place, how, stat)?,
             };
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
