@@ -26,7 +26,8 @@ pub(super) enum Finding {
 /// What becomes of this.
 pub(super) fn judge(deed: &Deed<'_>, own: &Own) -> Finding {
     match deed.effect {
-        // No links of either kind.
+        // No links of either kind; and what is refused for a foreign object would tell of it.
+        Effect::Alias if !own.has(deed) => Finding::Absent,
         Effect::Alias | Effect::CreateLink => Finding::Refused,
         // To be told that a name is taken is to be told of a foreign object; so it is refused alike, whatever stands there.
         Effect::Create if !deed.exists() || own.has(deed) => Finding::Nothing,
