@@ -87,42 +87,42 @@ impl Rules {
             || reserve_free.is_some()
     }
 
-    /// The first rule that forbids this, in the order of the manual's table.
-    fn forbid(&self, deed: &Deed<'_>) -> Answer<()> {
+    /// The first rule that forbids any of this, in the order of the manual's table.
+    fn forbid(&self, deeds: &[Deed<'_>]) -> Answer<()> {
         let refuse = |flag| Err(Refusal::Forbidden(flag).into());
-        let box_finds = match self.drop_box {
-            true => drop_box::judge(deed, &self.own),
-            false => Finding::Nothing,
-        };
+        let any = |forbids: &dyn Fn(&Deed<'_>) -> bool| deeds.iter().any(forbids);
+        let finds = |deed| drop_box::judge(deed, &self.own);
+        let mut findings = deeds.iter().filter(|_| self.drop_box).map(finds);
+        let box_finds = findings.find(|finding| *finding != Finding::Nothing);
         // Before any word that would tell that there is something.
-        if box_finds == Finding::Absent {
+        if box_finds == Some(Finding::Absent) {
             return Err(Errno::ENOENT.into());
         }
-        if self.no_overwrite && no_overwrite::forbids(deed) {
+        if self.no_overwrite && any(&no_overwrite::forbids) {
             return refuse("--no-overwrite");
         }
-        if self.no_delete && no_delete::forbids(deed, &self.own) {
+        if self.no_delete && any(&|deed| no_delete::forbids(deed, &self.own)) {
             return refuse("--no-delete");
         }
-        if self.append_only && append_only::forbids(deed, &self.own) {
+        if self.append_only && any(&|deed| append_only::forbids(deed, &self.own)) {
             return refuse("--append-only");
         }
-        if box_finds == Finding::Refused {
+        if box_finds == Some(Finding::Refused) {
             return refuse("--drop-box");
         }
-        if hide::forbids(&self.hide, deed) {
+        if any(&|deed| hide::forbids(&self.hide, deed)) {
             return refuse("--hide");
         }
-        if deny::forbids(&self.deny, deed) {
+        if any(&|deed| deny::forbids(&self.deny, deed)) {
             return refuse("--deny");
         }
         if let Some(limit) = self.max_file_size {
-            if max_file_size::forbids(limit, deed) {
+            if any(&|deed| max_file_size::forbids(limit, deed)) {
                 return Err(TOO_LARGE.into());
             }
         }
         if let Some(reserve) = self.reserve_free {
-            if reserve_free::forbids(reserve, deed) {
+            if any(&|deed| reserve_free::forbids(reserve, deed)) {
                 return Err(NO_SPACE.into());
             }
         }
@@ -132,9 +132,7 @@ impl Rules {
 
 impl Judge for Rules {
     fn judge(&self, deeds: &[Deed<'_>]) -> Answer<Verdict> {
-        for deed in deeds {
-            self.forbid(deed)?;
-        }
+        self.forbid(deeds)?;
         let left = deeds
             .iter()
             .any(|deed| modes::leaves(self.modes, deed) || self.ignored.leaves(deed));
