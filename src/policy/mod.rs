@@ -18,6 +18,7 @@ pub mod modes;
 pub mod no_delete;
 pub mod no_overwrite;
 pub mod own;
+pub mod rates;
 mod read_only;
 mod requests;
 pub mod reserve_free;
@@ -25,6 +26,7 @@ pub mod rules;
 pub mod timeouts;
 pub mod units;
 
+pub use rates::Rates;
 pub use requests::{Operation, Policy, Refused};
 pub use rules::Rules;
 pub use timeouts::Timeouts;

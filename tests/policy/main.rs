@@ -1,4 +1,6 @@
-//! Policy: what rules forbid, judged by effect, on the disk and in the answer; and what they leave alone.
+//! Policy: what rules forbid, judged by effect, on the disk and in the answer; and what they leave alone. Every rule against every
+//! request, against a neighbour who renames and links meanwhile, before real clients, and as the manual's recipes put them together.
+//! Needs root.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,8 +11,15 @@
 mod atomic;
 mod atomic_ends;
 mod atomic_killed;
+mod cells;
+mod effects;
 mod explain;
+mod ground;
 mod handles;
+mod matrix;
+mod model;
+mod operations;
+mod races;
 mod rates;
 #[path = "../faults/raw.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
@@ -18,3 +27,4 @@ mod raw;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeouts;
+mod words;
