@@ -17,7 +17,7 @@ use crate::policy::{self, Policy, Rules};
 use crate::sandbox;
 use crate::session::dispatch::REQUESTS;
 use crate::session::extended::EXTENSIONS;
-pub use line::{Line, word};
+pub use line::{Line, question, word};
 
 /// What was typed.
 #[derive(Debug, Default, Parser)]

@@ -42,19 +42,7 @@ impl Line {
     /// A question to `check`: flags, about whom it is, and operands wherever they stand.
     #[must_use]
     pub fn question(options: Vec<OsString>) -> Self {
-        let about = |name: &'static str| {
-            let arg = Arg::new(name).long(name).value_name("WHO");
-            arg.value_parser(value_parser!(OsString))
-        };
-        let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
-        let operands = Arg::new("operands")
-            .num_args(0..)
-            .value_parser(value_parser!(OsString));
-        let mut known = flags()
-            .arg(about("user").help("Whose session it is about"))
-            .arg(about("address").help("From where the client would come"))
-            .arg(json.help("Answer as one JSON object"))
-            .arg(operands);
+        let mut known = question();
         let matches = known.try_get_matches_from_mut(&options);
         Self {
             program: program_name(options.first()),
@@ -190,6 +178,24 @@ impl Line {
         let typed = typed.map_err(|error| wrong(&self.program, &error))?;
         request(&self.program, typed, command, login)
     }
+}
+
+/// What `check` can be asked: every flag, for whom, and how to answer.
+#[must_use]
+pub fn question() -> Command {
+    let about = |name: &'static str, what: &'static str| {
+        let arg = Arg::new(name).long(name).value_name(what);
+        arg.value_parser(value_parser!(OsString))
+    };
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+    let operands = Arg::new("operands")
+        .num_args(0..)
+        .value_parser(value_parser!(OsString));
+    flags()
+        .arg(about("user", "NAME").help("Whose session it is about"))
+        .arg(about("address", "ADDRESS").help("From where the client would come"))
+        .arg(json.help("Answer as one JSON object"))
+        .arg(operands.hide(true))
 }
 
 /// A flag with its value, as one word.

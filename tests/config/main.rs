@@ -9,10 +9,13 @@
 )]
 
 mod check;
+mod completions;
 mod ground;
+mod manual;
 mod matching;
 mod ownership;
 mod precedence;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;
+mod wrong;
