@@ -87,10 +87,19 @@ pub(crate) fn judge(rules: &[Rule], op: Op, object: Object, way: Way) -> Vec<Ver
         .iter()
         .partition(|rule| (**rule as u8) < Rule::DropBox as u8);
     let mut right = Vec::new();
+    // That nothing changes is said before anyone looks what there is.
+    if rules.contains(&Rule::ReadOnly) {
+        let some = verdicts(Rule::ReadOnly, op, thing, object, way);
+        if !some.contains(&Verdict::Free) {
+            return some;
+        }
+        right.extend(some);
+    }
     for rule in &conceal {
         let some = verdicts(*rule, op, thing, object, way);
-        if thing.named && *rule == Rule::Hide || some.first() == Some(&Verdict::AsAbsent) {
-            return some;
+        if matches!(some[0], Verdict::AsAbsent | Verdict::Refused(2, _)) {
+            right.retain(|verdict| *verdict != Verdict::Free);
+            return [right, some].concat();
         }
         // A directory may be known, and may answer so all the same.
         if some.contains(&Verdict::AsAbsent) {
