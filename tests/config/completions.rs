@@ -39,10 +39,14 @@ fn command() -> Command {
         .name("check")
         .about("Print the settings of a session, and what is wrong with this host")
         .mut_args(hinted);
+    let explain = cli::question()
+        .name("explain")
+        .about("Tell what would become of a request in a fresh session")
+        .mut_args(hinted);
     cli::flags()
         .mut_args(hinted)
         .disable_help_subcommand(true)
-        .subcommand(check)
+        .subcommands([check, explain])
 }
 
 #[test]
@@ -54,10 +58,8 @@ fn the_completions_are_those_of_the_flags() {
         if shell == Shell::Bash {
             // clap_complete 4.6 takes the hyphen of the name for the place where the subcommand begins.
             let script = String::from_utf8(text).unwrap();
-            let right = "sftp__server__subcmd__check";
-            text = script
-                .replace("sftp__subcmd__server__subcmd__check", right)
-                .into_bytes();
+            let wrong = "sftp__subcmd__server__subcmd__";
+            text = script.replace(wrong, "sftp__server__subcmd__").into_bytes();
         }
         let file = Path::new(COMPLETIONS).join(name);
         if write {

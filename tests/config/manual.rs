@@ -94,7 +94,19 @@ fn the_whole_example_is_right() {
         .next()
         .unwrap()
         .replace("\\(dq", "\"");
-    let ground = Ground::new(&example);
+    is_right(&example);
+}
+
+#[test]
+fn the_readme_s_example_is_right() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let example = readme.split("```toml\n").nth(1).unwrap();
+    is_right(example.split("```").next().unwrap());
+}
+
+fn is_right(example: &str) {
+    let ground = Ground::new(example);
     let dir = Tree::new();
     let finished = Launch::new(&dir)
         .args(["check", "--config"])
