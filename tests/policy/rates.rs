@@ -156,9 +156,10 @@ fn each_direction_has_its_own_rate_and_all_handles_share_it() {
     });
     took(begun, least(300 * K, 100 * K));
     // Nor does it hold up what is no content, nor a copy within the server.
+    tree.file("big", content(3_000 * K));
     let begun = Instant::now();
     let [from, to] =
-        [("f", pflags::READ), ("g", CREATE)].map(|(name, flags)| server.open(name, flags));
+        [("big", pflags::READ), ("g", CREATE)].map(|(name, flags)| server.open(name, flags));
     server.ok(&request::copy_data(&from, 0, 0, &to, 0));
     server.ok(&request::write(&to, 0, content(200 * K)));
     let dir = server.opendir(".");
@@ -167,11 +168,7 @@ fn each_direction_has_its_own_rate_and_all_handles_share_it() {
         server.code(&request::read(&from, 1 << 30, 32_768)),
         code::EOF
     );
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
+    took(begun, Duration::ZERO);
 }
 
 /// A session that waits for a minute and more, in either direction, with an answer or a request on its way.
@@ -223,11 +220,11 @@ fn the_session_s_time_is_kept_meanwhile_and_it_is_not_idle() {
 #[test]
 fn the_time_of_an_idle_client_begins_when_it_was_answered() {
     let tree = Tree::new();
-    tree.file("f", content(200 * K));
-    let flags = ["--download-rate", "100K", "--idle-timeout", "0.5s"];
+    tree.file("f", content(300 * K));
+    let flags = ["--download-rate", "100K", "--idle-timeout", "1.5s"];
     let mut server = Server::with(&tree, flags);
     let handle = server.open("f", pflags::READ);
-    server.pipeline(&reads(&handle, 200 * K, 100 * K));
+    server.pipeline(&reads(&handle, 300 * K, 100 * K));
     std::thread::sleep(Duration::from_millis(100));
     server.call(&request::fstat(&handle)).attrs();
 }
