@@ -12,6 +12,7 @@ mod atomic;
 mod atomic_ends;
 mod atomic_killed;
 mod cells;
+mod clients;
 mod effects;
 mod explain;
 mod ground;

@@ -16,6 +16,7 @@ mod home;
 mod inbox;
 mod mount;
 mod person;
+mod recipes;
 #[allow(dead_code, reason = "these stories use a part of it")]
 #[path = "../launch/run.rs"]
 mod run;
@@ -34,10 +35,14 @@ fn every_example_with_a_root_is_a_story_here() {
     assert_eq!(
         with_a_root.collect::<Vec<_>>(),
         [
+            "authorized_keys.backup",
             "authorized_keys.binds",
+            "authorized_keys.drop-box",
             "authorized_keys.home",
             "authorized_keys.inbox",
+            "authorized_keys.mirror",
             "authorized_keys.two-keys",
+            "authorized_keys.web",
             "forcecommand-root.conf",
             "subsystem-root.conf",
         ]
