@@ -17,6 +17,7 @@ mod inbox;
 mod mount;
 mod person;
 mod recipes;
+mod recipes_more;
 #[allow(dead_code, reason = "these stories use a part of it")]
 #[path = "../launch/run.rs"]
 mod run;
@@ -41,6 +42,7 @@ fn every_example_with_a_root_is_a_story_here() {
             "authorized_keys.home",
             "authorized_keys.inbox",
             "authorized_keys.mirror",
+            "authorized_keys.spool",
             "authorized_keys.two-keys",
             "authorized_keys.web",
             "forcecommand-root.conf",
