@@ -22,8 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &["fs", "identity", "log", "policy", "sandbox", "session"],
     ),
-    // The file says what the command line can, of users and groups; fs reads it. `check` tries view and locks.
-    ("config", &["cli", "fs", "identity", "sandbox"]),
+    // The file says what the command line can, of users and groups; fs reads it. `check` tries view and locks, `explain` a session.
+    ("config", &["cli", "fs", "identity", "sandbox", "session"]),
     ("fs", &[]),
     ("identity", &[]),
     ("launch", &["log"]),

@@ -16,7 +16,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinka
 use super::judge::{Deed, Effect, Identity};
 use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
-use super::resolve::{Aim, Intent, PATH_MAX, is_directory};
+use super::resolve::{Aim, Intent, PATH_MAX};
 use super::verdict::{free, one_tree};
 use super::{Answer, Dir, Error, Result, View, again};
 
@@ -276,7 +276,7 @@ impl View {
             return Err(Errno::ENOENT.into());
         }
         self.act(path, Aim::Link, Intent::Look, |place| {
-            if place.slash && !is_directory(place)? {
+            if place.slash && !place.is_directory()? {
                 return Err(Errno::ENOTDIR.into());
             }
             self.ask_about_name(Effect::Read, place)?;
@@ -290,7 +290,7 @@ impl View {
     /// As linkat(2).
     pub fn link(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
         self.act_on_two((oldpath, Aim::Link), (newpath, Aim::Entry), |old, new| {
-            if old.slash && !is_directory(old)? {
+            if old.slash && !old.is_directory()? {
                 return Err(Errno::ENOTDIR.into());
             }
             let stat = old.stat(Follow::No)?;

@@ -208,6 +208,11 @@ impl<'v> Place<'v> {
         }
     }
 
+    /// Whether what stands here is a directory.
+    pub(super) fn is_directory(&self) -> Answer<bool> {
+        Ok(kind(&self.stat(Follow::No)?) == SFlag::S_IFDIR)
+    }
+
     fn is_link(&self) -> bool {
         readlinkat(self.dir(), &*self.name).is_ok()
     }

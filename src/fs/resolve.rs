@@ -11,11 +11,12 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
-use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::sys::stat::{Mode, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
-use super::place::{Dirfd, Id, Jailed, Last, Place, kind};
+use super::judge::Identity;
+use super::place::{Dirfd, Id, Jailed, Last, Place};
 use super::protect::Protect;
 use super::view::{Jail, View};
 use super::{Answer, Error, Follow, Result};
@@ -169,6 +170,9 @@ enum Went {
     ToTheEnd { bound: bool },
 }
 
+/// As where nothing stands.
+const TO_NOTHING: Answer<Went> = Ok(Went::ToTheEnd { bound: false });
+
 /// The path in the view of the last of some steps; empty for the root.
 pub(super) fn join(steps: &[Step<'_>]) -> Vec<u8> {
     let mut path = Vec::new();
@@ -226,13 +230,15 @@ impl<'v> Walk<'v> {
     /// Goes on to `name`: into a directory or along a link; or says that it is the end.
     fn step(&mut self, name: &[u8], end: bool, aim: Aim) -> Answer<Went> {
         if let Some(judge) = &self.jail.judge {
-            if let Err(error) = judge.pass(&self.path_of(name), false) {
-                // As where nothing stands: the path of what is to be made there can be told.
-                let tells = end && aim == Aim::Path && !self.directory;
-                if tells && error == Errno::ENOENT.into() {
-                    return Ok(Went::ToTheEnd { bound: false });
-                }
-                return Err(error);
+            let (path, here) = (self.path_of(name), self.here()?);
+            // The path of what is to be made can be told, and what a link to it holds is not.
+            let tells = end && aim == Aim::Path && !self.directory;
+            match judge.pass(&path, false) {
+                Err(error) if tells && error == Errno::ENOENT.into() => return TO_NOTHING,
+                passed => passed?,
+            }
+            if tells && !judge.lists(&path, &|| Identity::at(here, name)) {
+                return TO_NOTHING;
             }
         }
         let bound = self.jail.bound_at(self.tree(), self.here()?, name)?;
@@ -482,11 +488,6 @@ impl<'v> Walk<'v> {
 /// Whether this user may search a directory.
 fn search(dir: BorrowedFd<'_>) -> Result<()> {
     fstatat(dir, ".", AtFlags::AT_SYMLINK_NOFOLLOW).map(drop)
-}
-
-/// Whether what stands there is a directory.
-pub(super) fn is_directory(place: &Place<'_>) -> Answer<bool> {
-    Ok(kind(&place.stat(Follow::No)?) == SFlag::S_IFDIR)
 }
 
 /// limits.h; a path has one byte less, for its NUL.

@@ -4,7 +4,6 @@ use nix::errno::Errno;
 
 use super::ops::FileStat;
 use super::place::{Id, Last, Place};
-use super::resolve::is_directory;
 use super::view::Jail;
 use super::{Answer, Error, Follow, Result, View};
 
@@ -35,7 +34,7 @@ impl View {
         if place.jailed.is_none() {
             return Ok(None);
         }
-        if place.slash && !is_directory(place)? {
+        if place.slash && !place.is_directory()? {
             return Err(Errno::ENOTDIR.into());
         }
         // What is not there is not read-only either.

@@ -15,7 +15,7 @@ use super::direct::Near;
 use super::judge::{Deed, Judge, Verdict};
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
-use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step, is_directory};
+use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step};
 use super::upload::Uploads;
 use super::{Answer, Error, Result};
 
@@ -331,7 +331,7 @@ impl Jail {
         for _ in 0..2 {
             let place = self.resolve(path, Aim::Path, Intent::Look)?;
             if place.slash {
-                match is_directory(&place) {
+                match place.is_directory() {
                     Err(Error::Link) => continue,
                     Ok(false) => return Err(Errno::ENOTDIR.into()),
                     Ok(true) => {}

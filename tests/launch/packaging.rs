@@ -22,10 +22,15 @@ fn every_example_is_used_here_or_in_the_stories() {
     let without_a_root = names()
         .into_iter()
         .filter(|name| !example(name).contains("--root"));
-    // Those with a root are listed in stories/main.rs.
+    // Those with a root are listed in stories/main.rs, and the guests' is used there, too.
     assert_eq!(
         without_a_root.collect::<Vec<_>>(),
-        ["authorized_keys", "forcecommand.conf", "subsystem.conf"]
+        [
+            "authorized_keys",
+            "forcecommand.conf",
+            "sftp_server.toml.guests",
+            "subsystem.conf",
+        ]
     );
 }
 

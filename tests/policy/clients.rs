@@ -216,3 +216,17 @@ fn a_request_that_is_refused_by_its_name_names_the_long_flag() {
         assert_eq!(tree.read("file"), b"content");
     }
 }
+
+#[test]
+fn what_anothers_link_holds_is_not_told_in_a_drop_box() {
+    let tree = Tree::new();
+    tree.file("secret-name", "theirs");
+    tree.link("link", "secret-name");
+    let mut server = Server::with(&tree, ["--root", ".", "--drop-box"]);
+    let told =
+        |server: &mut Server, path: &str| server.call(&request::realpath(path)).name().to_vec();
+    assert_eq!(told(&mut server, "link"), b"/link");
+    assert_eq!(told(&mut server, "absent"), b"/absent");
+    assert_eq!(server.code(&request::readlink("link")), 2);
+    assert_eq!(server.code(&request::readlink("absent")), 2);
+}
