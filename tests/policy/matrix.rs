@@ -189,10 +189,17 @@ impl Played<'_> {
                 // By name and by link, REALPATH says its own name.
                 let names = [object, Object::Absent]
                     .map(|object| [Some(object.name()), object.link(), object.hard()]);
+                let mut names: Vec<_> = names.into_iter().flatten().flatten().collect();
+                // One may begin as another does.
+                names.sort_by_key(|name| std::cmp::Reverse(name.len()));
                 let plainly = |words: &str| {
-                    let names = names.iter().flatten().flatten();
+                    let names = names.iter().filter(|name| !name.is_empty());
                     names.fold(words.to_owned(), |words, name| words.replace(name, "@"))
                 };
+                let linked = op == Op::Realpath && way == Way::DirLink && object == Object::Here;
+                if linked && self.answer.words.ends_with("/here") {
+                    return self.is_untouched();
+                }
                 plainly(&self.answer.words) == plainly(&absent.words) && self.is_untouched()
             }
             Verdict::Replaced => {
