@@ -35,7 +35,7 @@ impl Ground {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let sshd = shared.upgrade().unwrap_or_else(|| {
             let sshd = Arc::new(match is_jailed() {
-                true => jail(),
+                true => jail(""),
                 false => Sshd::ordinary("{server}"),
             });
             *shared = Arc::downgrade(&sshd);
@@ -65,7 +65,12 @@ impl Ground {
 
     /// A ground whose `remote` is the root of a jail, whatever is run; and the directory outside that the client sees in it as `bound`.
     pub(crate) fn jailed() -> (Self, PathBuf) {
-        let sshd = jail();
+        Self::under("")
+    }
+
+    /// The same with rules, as flags.
+    pub(crate) fn under(rules: &str) -> (Self, PathBuf) {
+        let sshd = jail(rules);
         let place = sshd.place().path();
         let [remote, bound] = JAIL.map(|(dir, _)| place.join(dir));
         let local = place.join("local");
@@ -141,10 +146,10 @@ impl Drop for Ground {
     }
 }
 
-fn jail() -> Sshd {
+fn jail(rules: &str) -> Sshd {
     let [(root, _), (outside, bound)] = JAIL;
     let sshd = Sshd::ordinary(&format!(
-        "{{server}} --root {{dir}}/{root} --bind {bound}={{dir}}/{outside}"
+        "{{server}} --root {{dir}}/{root} --bind {bound}={{dir}}/{outside} {rules}"
     ));
     for (dir, _) in JAIL {
         sshd.account().make_dir(&sshd.place().path().join(dir));

@@ -19,6 +19,7 @@ mod psftp;
 mod putty;
 mod rclone;
 mod restic;
+mod rules;
 mod scp;
 mod script;
 mod sftp;

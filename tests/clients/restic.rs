@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::ground::*;
 use crate::support::sshd::HOST;
 
-fn restic(ground: &Ground, arguments: &[&str]) -> Command {
+pub(crate) fn restic(ground: &Ground, arguments: &[&str]) -> Command {
     let mut restic = Command::new("restic");
     restic
         .arg("-o")
@@ -28,7 +28,7 @@ fn restic(ground: &Ground, arguments: &[&str]) -> Command {
     restic
 }
 
-fn play(ground: &Ground, arguments: &[&str]) -> Output {
+pub(crate) fn play(ground: &Ground, arguments: &[&str]) -> Output {
     succeed(&mut restic(ground, arguments))
 }
 

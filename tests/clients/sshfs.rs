@@ -12,14 +12,14 @@ use crate::ground::*;
 use crate::support::sshd::HOST;
 
 /// A mount of the ground's remote directory, undone on drop whatever happened.
-struct Mount {
+pub(crate) struct Mount {
     sshfs: Child,
     at: PathBuf,
     log: PathBuf,
 }
 
 impl Mount {
-    fn new(ground: &Ground) -> Self {
+    pub(crate) fn new(ground: &Ground) -> Self {
         Self::with(ground, &[])
     }
 
@@ -58,7 +58,7 @@ impl Mount {
         mount
     }
 
-    fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.at.join(name)
     }
 
