@@ -8,7 +8,8 @@
 //!              └─────▶ fs                      the tree that the client sees
 //! ```
 //!
-//! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`.
+//! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`. `policy` judges
+//! in the words of `fs`, which asks it through a trait before anything is done.
 
 pub mod cli;
 pub mod config;

@@ -200,7 +200,8 @@ impl View {
             }
             None => None,
         };
-        let exact = self.modes().file.filter(|_| old.is_none());
+        let exact = self.modes().file.or(how.exact.then_some(how.mode));
+        let exact = exact.filter(|_| old.is_none());
         how.mode = exact.unwrap_or(how.mode);
         let begun = uploads.begin(place, how, old.as_ref())?;
         if let (Some((fd, _)), None) = (&begun, there) {

@@ -148,7 +148,9 @@ impl Uploads {
         let hidden = unlisted();
         let at = Place::of_upload(Dirfd::Held(place.dir()), &hidden, place.canonical());
         let flags = how.flags | OFlag::O_CREAT | OFlag::O_EXCL;
-        let created = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(how.mode));
+        // Nobody else opens it before it has the mode of what it is to replace.
+        let mode = if old.is_some() { 0o600 } else { how.mode };
+        let created = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(mode));
         let file = created.map_err(|error| match error {
             Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
             error => error,

@@ -338,6 +338,11 @@ fn the_exact_mode_is_had_at_once() {
         server.close(&handle);
         assert_eq!(tree.mode("old"), 0o600, "what exists keeps its mode");
     });
+    both_with(&["-m", "0666", "-u", "077"], |tree, mut server| {
+        let handle = server.open("new", UPLOAD);
+        server.close(&handle);
+        assert_eq!(tree.mode("new"), 0o666);
+    });
 }
 
 #[test]
