@@ -227,11 +227,15 @@ impl Launch {
     }
 }
 
-/// `--root` for our server, or a copy of it, where that is asked for.
+/// `--root` for our server, or a copy of it, where that is asked for; and a rule that forbids nothing that is there, so that each request
+/// goes the way of rules, where `SFTP_SERVER_JAIL` is `rules`.
 fn add_root(command: &mut Command, program: &Path, dir: &Path) {
     let ours = program.ends_with("sftp-server") && program != Path::new(OPENSSH);
     if ours && is_jailed() {
         command.arg("--root").arg(dir);
+        if std::env::var_os("SFTP_SERVER_JAIL").is_some_and(|how| how == "rules") {
+            command.args(["--deny", "no such name at all"]);
+        }
     }
 }
 
