@@ -145,6 +145,9 @@ impl Uploads {
         if old.is_some_and(|(_, stat)| stat.st_nlink != 1 || kind(&stat) != SFlag::S_IFREG) {
             return Ok(None);
         }
+        // Whatever can fail comes before there is a file to be left behind.
+        let dir = Arc::new(place.dir().try_clone_to_owned().map_err(to_errno)?);
+        let id = Id::of_fd(&dir)?;
         let hidden = unlisted();
         let at = Place::of_upload(Dirfd::Held(place.dir()), &hidden, place.canonical());
         let flags = how.flags | OFlag::O_CREAT | OFlag::O_EXCL;
@@ -155,10 +158,9 @@ impl Uploads {
             Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
             error => error,
         })?;
-        let dir = Arc::new(place.dir().try_clone_to_owned().map_err(to_errno)?);
         let upload = Upload {
             serial: RandomState::new().build_hasher().finish(),
-            id: Id::of_fd(&dir)?,
+            id,
             dir,
             name: place.name.to_vec(),
             path: place.canonical().to_vec(),
