@@ -10,6 +10,7 @@
 mod client;
 mod fixture;
 mod listing;
+mod machine;
 mod options;
 mod plot;
 mod report;
@@ -29,7 +30,7 @@ use storage::Storage;
 use turns::{Workload, compare};
 use work::Work;
 
-const USAGE: &str = r#"usage: cargo bench --bench slow --features slow-storage -- [--quick] [--pairs N] [--socketpair]
+const USAGE: &str = r#"usage: cargo bench --bench slow --features slow-storage -- [--quick] [--pairs N] [--socketpair] [--awake]
            [--dir DIR] [--json FILE] [--svg FILE] [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte

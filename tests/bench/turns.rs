@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::client::Client;
 use crate::fixture::{Fixture, Size};
+use crate::machine::Awake;
 use crate::options::Options;
 use crate::report::{Report, Run};
 use crate::work::Work;
@@ -31,6 +32,11 @@ pub(crate) fn main(
         let size = if options.quick { quick } else { full };
         let fixture = Fixture::new(&options.folder, size)?;
         let mut report = Report::new(&options)?;
+        let _awake = if options.awake {
+            Some(Awake::begin()?)
+        } else {
+            None
+        };
         run(&options, &fixture, &mut report)?;
         report.finish(&options)
     };

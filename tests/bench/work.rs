@@ -8,6 +8,10 @@ use crate::client::{
 };
 use crate::fixture::{Fixture, SMALL, small_name, upload_folder};
 use crate::listing::{list, walk};
+use crate::machine::find_memory;
+
+/// What the page cache takes beside the bytes of a file.
+const ROOM: u64 = 64 * 1024 * 1024;
 
 /// `window` is how many requests are outstanding, for files how many files are under way.
 #[derive(Clone, Copy)]
@@ -52,7 +56,11 @@ impl Work {
             Work::Get { .. } | Work::ReadAnywhere { .. } => fixture.large().map(drop),
             Work::GetFiles { .. } | Work::StatEach { .. } => fixture.small().map(drop),
             Work::List { .. } => fixture.listing().map(drop),
-            Work::Put { .. } => fixture.uploads(1),
+            Work::Put { .. } => {
+                fixture.uploads(1)?;
+                find_memory(fixture.size.bytes + ROOM);
+                Ok(())
+            }
             Work::PutFiles { folders, .. } => fixture.uploads(folders),
             Work::Stat { .. } => fixture.deep().map(drop),
             Work::Walk => fixture.tree().map(drop),
