@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
-use nix::unistd::pipe2;
+use nix::unistd::{pipe2, read};
 
 use super::{File, Result, again};
 
@@ -66,6 +66,14 @@ impl Pipe {
     pub fn pass(&self, out: impl AsFd, len: usize) -> Result<usize> {
         let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MOVE;
         again(|| splice(&self.from, None, out.as_fd(), None, len, flags))
+    }
+
+    /// Copies what stands in it, until `buffer` is full or nothing is left; how many bytes.
+    ///
+    /// # Errors
+    /// As read(2).
+    pub fn take(&self, buffer: &mut [u8]) -> Result<usize> {
+        again(|| read(&self.from, buffer))
     }
 }
 

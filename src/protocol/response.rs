@@ -108,6 +108,22 @@ impl Outbox {
         self.overwrite(packet, self.end - packet - 4 + count);
     }
 
+    /// The last `len` bytes of a DATA whose head stands here no more; `read` puts them where they leave from, and counts.
+    ///
+    /// # Errors
+    /// What `read` fails with.
+    pub fn data_rest<E>(
+        &mut self,
+        len: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        self.reserve(len);
+        let rest = self.buffer.get_mut(self.end..self.end + len);
+        let count = read(rest.unwrap_or_default())?;
+        self.end += count;
+        Ok(count)
+    }
+
     /// NAME with a single name that has no attributes: the answer to REALPATH and the like.
     pub fn name(&mut self, id: u32, name: &[u8]) {
         let mut names = self.names(id);

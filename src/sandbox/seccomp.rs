@@ -83,6 +83,7 @@ const THREAD_FLAGS: u32 = (libc::CLONE_VM
     | libc::CLONE_PARENT_SETTID
     | libc::CLONE_CHILD_CLEARTID) as u32;
 const UNREAD: Condition = OneOf(&[Argument::is(1, libc::FIONREAD as u32)]);
+const BUFFER: Condition = OneOf(&[Argument::is(2, libc::SO_SNDBUF as u32)]);
 
 /// What is made in the sessions of our tests, on x86-64 with glibc 2.36. One of them compares.
 pub const SEEN: &[Row] = &[
@@ -133,7 +134,7 @@ pub const SEEN: &[Row] = &[
         Always,
         "what offsets a file can have; names",
     ),
-    (libc::SYS_splice, Always, "READ into a pipe"),
+    (libc::SYS_splice, Always, "READ into a pipe or a socket"),
     (
         libc::SYS_pipe2,
         Always,
@@ -144,6 +145,13 @@ pub const SEEN: &[Row] = &[
         UNREAD,
         "whether what was spliced has been read",
     ),
+    (libc::SYS_getsockname, Always, "the same for a socket"),
+    (
+        libc::SYS_getsockopt,
+        Always,
+        "the same for a socket; userdb: who answers",
+    ),
+    (libc::SYS_setsockopt, BUFFER, "the same for a socket"),
     (libc::SYS_copy_file_range, Always, "copy-data"),
     (libc::SYS_fsync, Always, "fsync"),
     (libc::SYS_ftruncate, Always, "SETSTAT, FSETSTAT: size"),
@@ -279,7 +287,6 @@ pub const ELSEWHERE: &[Row] = &[
         "nscd shares its tables by descriptor",
     ),
     (libc::SYS_sendmsg, Always, "userdb"),
-    (libc::SYS_getsockopt, Always, "userdb: who answers"),
     (libc::SYS_mprotect, NoCode, "a module"),
     (libc::SYS_timerfd_create, Always, "userdb: a time limit"),
     (libc::SYS_timerfd_settime, Always, "userdb: a time limit"),

@@ -9,6 +9,7 @@ use nix::sys::stat::{SFlag, fstat};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::socket;
 use crate::fs::{self, Pipe, again};
 
 /// One of them, in the runtime's hands where epoll takes it.
@@ -17,8 +18,17 @@ pub struct Channel<T: AsRawFd> {
     descriptor: Descriptor<T>,
     /// The flags that it had; others may share it.
     flags: Option<OFlag>,
-    /// Whether a read that fills less than its buffer has emptied it: so it is with pipes, not with terminals or packets.
-    drains: bool,
+    kind: Kind,
+}
+
+/// What it is, as far as that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A pipe of bytes: a read that fills less than its buffer has emptied it.
+    Pipe,
+    /// Unix's, of bytes, and the one to write to.
+    Socket,
+    Other,
 }
 
 #[derive(Debug)]
@@ -46,18 +56,26 @@ impl<T: AsRawFd + AsFd> Channel<T> {
                     polled.get_ref(),
                     FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK),
                 )?;
-                let kind =
-                    SFlag::from_bits_truncate(fstat(polled.get_ref())?.st_mode) & SFlag::S_IFMT;
+                let mode = SFlag::from_bits_truncate(fstat(polled.get_ref())?.st_mode);
+                let kind = match mode & SFlag::S_IFMT {
+                    SFlag::S_IFIFO if !flags.contains(OFlag::O_DIRECT) => Kind::Pipe,
+                    SFlag::S_IFSOCK
+                        if interest.is_writable() && socket::tells(polled.get_ref()) =>
+                    {
+                        Kind::Socket
+                    }
+                    _ => Kind::Other,
+                };
                 Ok(Self {
                     descriptor: Descriptor::Polled(polled),
                     flags: Some(flags),
-                    drains: kind == SFlag::S_IFIFO && !flags.contains(OFlag::O_DIRECT),
+                    kind,
                 })
             }
             Err(error) if error.raw_os_error() == Some(Errno::EPERM as i32) => Ok(Self {
                 descriptor: Descriptor::Ready(descriptor()),
                 flags: None,
-                drains: false,
+                kind: Kind::Other,
             }),
             Err(error) => Err(error),
         }
@@ -81,7 +99,7 @@ impl<T: AsRawFd + AsFd> Channel<T> {
             match again(|| nix::unistd::read(polled.get_ref(), buffer)) {
                 Err(Errno::EWOULDBLOCK) => ready.clear_ready(),
                 Ok(count) => {
-                    if self.drains && count > 0 && count < buffer.len() {
+                    if self.kind == Kind::Pipe && count > 0 && count < buffer.len() {
                         // What comes next announces itself, and a read in vain is saved.
                         ready.clear_ready();
                     }
@@ -145,23 +163,32 @@ impl<T: AsRawFd + AsFd> Channel<T> {
         }
     }
 
-    /// Whether it is a pipe, which then holds more than sshd gives it.
-    pub fn widen_pipe(&self) -> bool {
-        if self.drains {
-            // Another user's pipe, or too many of them: it is a pipe all the same.
+    /// Lets a pipe hold more than sshd gives it.
+    pub fn widen(&self) {
+        if self.kind == Kind::Pipe {
+            // Another user's pipe, or too many of them: it works all the same.
             let _ = fs::widen(self.get_ref(), fs::WIDE);
         }
-        self.drains
     }
 
-    /// How many bytes of it nobody has read yet; 0 where that cannot be told.
-    pub fn unread(&self) -> u64 {
-        // Of a socket it would be what the client has sent, of a file what stands behind the place.
-        if self.drains {
-            fs::unread(self.get_ref()).unwrap_or(0)
-        } else {
-            0
+    /// Whether a file's pages may be spliced into it, since it tells whether they are read: the smallest piece of which it does, in bytes.
+    pub fn tells_unread(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Pipe => Some(1),
+            Kind::Socket => Some(socket::PIECE),
+            Kind::Other => None,
         }
+    }
+
+    /// Whether something in it has not been read yet, if that can be told.
+    pub fn is_unread(&self) -> bool {
+        let unread = match self.kind {
+            Kind::Pipe => fs::unread(self.get_ref()).map(|bytes| bytes > 0),
+            Kind::Socket => socket::is_unread(self.get_ref()),
+            // Of a file it would be what stands behind the place.
+            Kind::Other => Ok(false),
+        };
+        unread.unwrap_or(false)
     }
 
     /// Waits until nobody is left at the other end of a pipe; for ever where that cannot be seen.

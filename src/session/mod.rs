@@ -24,6 +24,7 @@ mod rate;
 pub mod rehearse;
 pub mod serve;
 pub mod signals;
+mod socket;
 mod status;
 mod transfer;
 mod work;
@@ -32,6 +33,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use nix::errno::Errno;
 
 use crate::fs::View;
 use crate::identity::Login;
@@ -189,6 +192,18 @@ impl Session {
         };
         self.respond(id, result);
         Ok(())
+    }
+
+    /// Puts into the outbox what is to follow a spliced answer as a copy.
+    fn copy_rest(&mut self) -> Result<(), Errno> {
+        let Some((pipe, len)) = self.conduit.take_rest() else {
+            return Ok(());
+        };
+        match self.outbox.data_rest(len, |buffer| pipe.take(buffer))? {
+            count if count == len => Ok(()),
+            // The client was told of more.
+            _ => Err(Errno::EIO),
+        }
     }
 
     fn init(&mut self, body: &[u8]) -> Result<(), BeforeInit> {

@@ -82,10 +82,13 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
     let output = Channel::new(stdout, Interest::WRITABLE).map_err(Error::Channel)?;
     let mut session = session;
     // A burst of uploads comes in fewer reads then.
-    input.widen_pipe();
-    // Where answers wait for a rate they are to be in memory.
-    if output.widen_pipe() && session.policy.rates.download.is_none() {
-        session.conduit.enable();
+    input.widen();
+    output.widen();
+    if let Some(piece) = output.tells_unread() {
+        // Where answers wait for a rate they are to be in memory.
+        if session.policy.rates.download.is_none() {
+            session.conduit.enable(piece);
+        }
     }
     let meter = Meter::new(session.policy.rates);
     let mut connection = Connection {
@@ -255,7 +258,7 @@ impl Connection {
                 }
                 self.charge(mark);
                 self.inbox.served(length);
-                if self.session.conduit.waiting().is_some() {
+                if self.session.conduit.holds() {
                     if let Some(end) = self.pass_on().await? {
                         return Ok(Some(end));
                     }
@@ -391,12 +394,15 @@ impl Connection {
                 Err(errno) => return Err(self.output_failed(errno)),
             }
         }
+        self.session
+            .copy_rest()
+            .map_err(|errno| self.output_failed(errno))?;
         Ok(None)
     }
 
     /// Waits until the client has read all that stands in the pipe to it, or is gone, or the session ends.
     async fn all_read(&mut self) -> Option<End> {
-        while self.client_gone.is_none() && self.output.unread() > 0 {
+        while self.client_gone.is_none() && self.output.is_unread() {
             tokio::select! {
                 biased;
                 end = self.ending.next() => return Some(end),

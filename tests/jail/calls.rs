@@ -112,14 +112,15 @@ fn judged(tree: &Tree, trace: &str) {
 }
 
 /// One that is not slowed down by being traced: what is read there is long enough to be spliced, and what changes the file afterwards
-/// waits until that has been read.
-fn unhindered(tree: &Tree, trace: &str) {
+/// waits until that has been read. Over pipes, or over one socket.
+fn unhindered(tree: &Tree, trace: &str, socket: bool) {
     tree.file("long", [b'x'; 65_536]);
-    let calls = "trace=seccomp,splice,pipe2,ioctl";
-    let mut server = Launch::program("strace", tree)
+    let calls = "trace=seccomp,splice,pipe2,ioctl,getsockname,getsockopt,setsockopt,poll";
+    let launch = Launch::program("strace", tree)
         .args(["-D", "-f", "-n", "--seccomp-bpf", "-e", calls])
-        .args(["-qqq", "-o", trace, "--", OURS])
-        .connect();
+        .args(["-qqq", "-o", trace, "--", OURS]);
+    let launch = if socket { launch.socket() } else { launch };
+    let mut server = launch.connect();
     let long = server.open("long", READ | WRITE);
     for _ in 0..2 {
         assert_eq!(server.call(&read(&long, 0, 65_536)).data().len(), 65_536);
@@ -152,16 +153,17 @@ fn numbers(rows: &[Row]) -> BTreeSet<i64> {
 #[test]
 fn what_sessions_make_is_in_the_table_and_the_table_holds_nothing_else() {
     let traces = Tree::new();
-    let names = ["first", "second", "third", "fourth", "fifth"];
-    let [first, second, third, fourth, fifth] =
+    let names = ["first", "second", "third", "fourth", "fifth", "sixth"];
+    let [first, second, third, fourth, fifth, sixth] =
         names.map(|name| traces.at(name).display().to_string());
     let (tree, root) = (Tree::new(), Tree::new());
     all_requests(&tree, &first, &["-l", "DEBUG3"]);
     another(&tree, &second);
     all_requests(&root, &third, &["--root", root.root().to_str().unwrap()]);
-    unhindered(&tree, &fourth);
+    unhindered(&tree, &fourth, false);
     judged(&tree, &fifth);
-    let made = [&first, &second, &third, &fourth, &fifth].map(|trace| made(trace));
+    unhindered(&tree, &sixth, true);
+    let made = [&first, &second, &third, &fourth, &fifth, &sixth].map(|trace| made(trace));
     let made = made.concat();
     assert!(
         made.len() > 1000,

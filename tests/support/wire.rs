@@ -208,6 +208,21 @@ impl Wire {
         head.len() == 4 && self.received.len() - 4 >= Fields(&head).uint32() as usize
     }
 
+    /// Takes so many bytes and no more, waiting for them.
+    #[track_caller]
+    pub(crate) fn take_only(&mut self, mut count: usize) {
+        while count > 0 {
+            let mut ends = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            let ready = poll(&mut ends, PollTimeout::try_from(PATIENCE).unwrap());
+            assert_eq!(ready, Ok(1), "the server hangs: {count} bytes are missing");
+            let mut buffer = vec![0; count];
+            let taken = self.output.read(&mut buffer).unwrap();
+            assert!(taken > 0, "the end of output, {count} bytes too early");
+            self.received.extend(&buffer[..taken]);
+            count -= taken;
+        }
+    }
+
     /// Takes what has arrived, without waiting.
     #[track_caller]
     pub(crate) fn take(&mut self) {

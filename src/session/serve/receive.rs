@@ -41,7 +41,7 @@ impl Connection {
             Ok(read) => read,
             Err(Received::Late) if self.client_gone.is_some() => return Ok(Received::End),
             Err(Received::Late) if idle.is_some_and(|idle| Instant::now() >= idle) => {
-                if self.output.unread() == 0 {
+                if !self.output.is_unread() {
                     return Ok(Received::Ending(End::Idle));
                 }
                 // It has not read its answers yet; the time begins when it has, or when that is seen.
