@@ -1,7 +1,6 @@
 //! ATTRS: what the kernel tells of a file, and what a client changes of it.
 
 use super::Response;
-use super::status::Status;
 use crate::fs::{Answer, FileStat};
 use crate::log::{self, Event, Level};
 use crate::protocol::Attrs;
@@ -31,53 +30,45 @@ pub enum Change {
     Owner(u32, u32),
 }
 
+/// The log lines of the changes that `attrs` asks for.
+pub fn log_changes(path: &[u8], attrs: &Attrs) {
+    let path = || path.to_vec();
+    if let Some(size) = attrs.size {
+        log::emit(Level::Info, || Event::SetSize { path: path(), size });
+    }
+    if let Some(mode) = attrs.permissions {
+        log::emit(Level::Info, || Event::SetMode { path: path(), mode });
+    }
+    if let Some((_, mtime)) = attrs.times {
+        log::emit(Level::Info, || Event::SetModtime {
+            path: path(),
+            mtime,
+        });
+    }
+    if let Some((uid, gid)) = attrs.owner {
+        log::emit(Level::Info, || Event::SetOwner {
+            path: path(),
+            uid,
+            gid,
+        });
+    }
+}
+
 /// Makes the changes that `attrs` asks for, in the order size, permissions, times, owner; goes on after a failure and reports the first one.
 ///
 /// # Errors
 /// The first failure.
-pub fn set(
-    path: &[u8],
-    attrs: &Attrs,
-    mut apply: impl FnMut(Change) -> Answer<()>,
-) -> Result<Response, Status> {
-    let mut first = Ok(());
-    let mut change = |event: &dyn Fn() -> Event, change| {
-        log::emit(Level::Info, event);
-        first = first.and(apply(change));
-    };
-    let path = || path.to_vec();
-    if let Some(size) = attrs.size {
-        change(
-            &|| Event::SetSize { path: path(), size },
-            Change::Size(size),
-        );
-    }
-    if let Some(mode) = attrs.permissions {
-        change(
-            &|| Event::SetMode { path: path(), mode },
-            Change::Permissions(mode),
-        );
-    }
-    if let Some((atime, mtime)) = attrs.times {
-        change(
-            &|| Event::SetModtime {
-                path: path(),
-                mtime,
-            },
-            Change::Times(atime, mtime),
-        );
-    }
-    if let Some((uid, gid)) = attrs.owner {
-        change(
-            &|| Event::SetOwner {
-                path: path(),
-                uid,
-                gid,
-            },
-            Change::Owner(uid, gid),
-        );
-    }
-    first?;
+pub fn set(attrs: &Attrs, apply: impl FnMut(Change) -> Answer<()>) -> Answer<Response> {
+    let times = attrs.times;
+    let changes = [
+        attrs.size.map(Change::Size),
+        attrs.permissions.map(Change::Permissions),
+        times.map(|(atime, mtime)| Change::Times(atime, mtime)),
+        attrs.owner.map(|(uid, gid)| Change::Owner(uid, gid)),
+    ];
+    let made = changes.into_iter().flatten().map(apply);
+    // Each is made, whatever became of those before it.
+    made.fold(Ok(()), Answer::and)?;
     Ok(Response::Ok)
 }
 

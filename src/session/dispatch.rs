@@ -3,12 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::attrs::{Change, set};
+use super::attrs::{Change, log_changes, set};
 use super::handles::{Entry, OpenDir};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session, attrs, transfer};
-use crate::fs::{File, Follow, Listed};
+use crate::fs::{Answer, File, Follow, Listed, View};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
@@ -25,38 +25,62 @@ pub struct Request {
     /// What it is called and whether it writes.
     pub operation: Operation,
     /// What it does. The id is for the log and for responses that are written in place.
-    pub run: fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>,
+    pub run: Run,
 }
+
+/// How a request is carried out.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// By the session.
+    Here(fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>),
+    /// By whichever thread, since it needs nothing but the view.
+    Anywhere(fn(u32, Payload<'_>) -> Result<Act, Status>),
+}
+
+/// What is left to do of a request that was decoded and logged. Done twice, where descriptors lacked, it does what it does once.
+pub type Act = Box<dyn Fn(&View) -> Answer<Response> + Send>;
+
+impl Run {
+    /// Carries a request out, here and now.
+    pub(super) fn run(
+        self,
+        session: &mut Session,
+        id: u32,
+        payload: Payload<'_>,
+    ) -> Result<Response, Status> {
+        match self {
+            Self::Here(run) => run(session, id, payload),
+            Self::Anywhere(asked) => Ok(asked(id, payload)?(&session.view)?),
+        }
+    }
+}
+
+use Run::{Anywhere, Here};
 
 /// In OpenSSH's order, which `-Q requests` prints.
 pub static REQUESTS: [Request; 18] = [
     // Read-only mode judges OPEN by its flags.
-    request(kind::OPEN, "open", false, transfer::open),
-    request(kind::CLOSE, "close", false, transfer::close),
-    request(kind::READ, "read", false, transfer::read),
-    request(kind::WRITE, "write", true, transfer::write),
-    request(kind::LSTAT, "lstat", false, lstat),
-    request(kind::FSTAT, "fstat", false, fstat),
-    request(kind::SETSTAT, "setstat", true, setstat),
-    request(kind::FSETSTAT, "fsetstat", true, fsetstat),
-    request(kind::OPENDIR, "opendir", false, opendir),
-    request(kind::READDIR, "readdir", false, readdir),
-    request(kind::REMOVE, "remove", true, remove),
-    request(kind::MKDIR, "mkdir", true, mkdir),
-    request(kind::RMDIR, "rmdir", true, rmdir),
-    request(kind::REALPATH, "realpath", false, realpath),
-    request(kind::STAT, "stat", false, stat),
-    request(kind::RENAME, "rename", true, rename),
-    request(kind::READLINK, "readlink", false, readlink),
-    request(kind::SYMLINK, "symlink", true, symlink),
+    request(kind::OPEN, "open", false, Here(transfer::open)),
+    request(kind::CLOSE, "close", false, Here(transfer::close)),
+    request(kind::READ, "read", false, Here(transfer::read)),
+    request(kind::WRITE, "write", true, Here(transfer::write)),
+    request(kind::LSTAT, "lstat", false, Here(lstat)),
+    request(kind::FSTAT, "fstat", false, Here(fstat)),
+    request(kind::SETSTAT, "setstat", true, Anywhere(setstat)),
+    request(kind::FSETSTAT, "fsetstat", true, Here(fsetstat)),
+    request(kind::OPENDIR, "opendir", false, Here(opendir)),
+    request(kind::READDIR, "readdir", false, Here(readdir)),
+    request(kind::REMOVE, "remove", true, Anywhere(remove)),
+    request(kind::MKDIR, "mkdir", true, Anywhere(mkdir)),
+    request(kind::RMDIR, "rmdir", true, Anywhere(rmdir)),
+    request(kind::REALPATH, "realpath", false, Here(realpath)),
+    request(kind::STAT, "stat", false, Here(stat)),
+    request(kind::RENAME, "rename", true, Anywhere(rename)),
+    request(kind::READLINK, "readlink", false, Here(readlink)),
+    request(kind::SYMLINK, "symlink", true, Anywhere(symlink)),
 ];
 
-const fn request(
-    kind: u8,
-    name: &'static str,
-    writes: bool,
-    run: fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>,
-) -> Request {
+const fn request(kind: u8, name: &'static str, writes: bool, run: Run) -> Request {
     Request {
         kind,
         operation: Operation { name, writes },
@@ -82,20 +106,23 @@ fn fstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respons
     Ok(Response::Attrs(attrs::from_stat(&file.stat()?)))
 }
 
-fn setstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn setstat(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let SetAttrs { path, attrs } = payload.decode()?;
     trace_ignored(&attrs);
     trace(Level::Debug1, || Trace::Setstat {
         id,
         path: path.as_bytes().to_vec(),
     });
-    let (view, name) = (&session.view, path.as_path());
-    set(path.as_bytes(), &attrs, |change| match change {
-        Change::Size(size) => view.truncate(name, size),
-        Change::Permissions(mode) => view.chmod(name, mode, Follow::Yes),
-        Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::Yes),
-        Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::Yes),
-    })
+    log_changes(path.as_bytes(), &attrs);
+    Ok(Box::new(move |view| {
+        let name = path.as_path();
+        set(&attrs, |change| match change {
+            Change::Size(size) => view.truncate(name, size),
+            Change::Permissions(mode) => view.chmod(name, mode, Follow::Yes),
+            Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::Yes),
+            Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::Yes),
+        })
+    }))
 }
 
 fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -109,12 +136,13 @@ fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
         .ok_or_else(Status::bad_handle)?;
     // The handle may be that of a directory.
     session.view.forget();
-    set(&open.tally.path, &attrs, |change| match change {
+    log_changes(&open.tally.path, &attrs);
+    Ok(set(&attrs, |change| match change {
         Change::Size(size) => open.file.truncate(size),
         Change::Permissions(mode) => open.file.chmod(mode),
         Change::Times(atime, mtime) => open.file.utimes(atime, mtime),
         Change::Owner(uid, gid) => open.file.chown(uid, gid),
-    })
+    })?)
 }
 
 fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -166,15 +194,17 @@ pub(super) fn list(session: &mut Session, id: u32, handle: Handle) -> Result<Res
     Ok(Response::Sent)
 }
 
-fn remove(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn remove(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let path: WirePath = payload.decode()?;
     trace(Level::Debug3, || Trace::Request { id, what: "remove" });
     log_path(Level::Info, "remove name", &path);
-    session.view.unlink(path.as_path())?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.unlink(path.as_path())?;
+        Ok(Response::Ok)
+    }))
 }
 
-fn mkdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn mkdir(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let NewPath { path, attrs } = payload.decode()?;
     trace_ignored(&attrs);
     let mode = attrs.permissions.map_or(0o777, |mode| mode & 0o7777);
@@ -183,16 +213,20 @@ fn mkdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respons
         path: path.as_bytes().to_vec(),
         mode,
     });
-    session.view.mkdir(path.as_path(), mode)?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.mkdir(path.as_path(), mode)?;
+        Ok(Response::Ok)
+    }))
 }
 
-fn rmdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn rmdir(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let path: WirePath = payload.decode()?;
     trace(Level::Debug3, || Trace::Request { id, what: "rmdir" });
     log_path(Level::Info, "rmdir name", &path);
-    session.view.rmdir(path.as_path())?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.rmdir(path.as_path())?;
+        Ok(Response::Ok)
+    }))
 }
 
 fn realpath(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -200,12 +234,14 @@ fn realpath(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
     Ok(Response::name(session.view.canonical(path.as_path())?))
 }
 
-fn rename(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn rename(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let TwoPaths { oldpath, newpath } = payload.decode()?;
     trace(Level::Debug3, || Trace::Request { id, what: "rename" });
     log_two_paths("rename", &oldpath, &newpath);
-    session.view.rename(oldpath.as_path(), newpath.as_path())?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.rename(oldpath.as_path(), newpath.as_path())?;
+        Ok(Response::Ok)
+    }))
 }
 
 fn readlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -213,15 +249,17 @@ fn readlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
     Ok(Response::name(session.view.readlink(path.as_path())?))
 }
 
-fn symlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn symlink(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let TwoPaths { oldpath, newpath } = payload.decode()?;
     trace(Level::Debug3, || Trace::Request {
         id,
         what: "symlink",
     });
     log_two_paths("symlink", &oldpath, &newpath);
-    session.view.symlink(oldpath.as_path(), newpath.as_path())?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.symlink(oldpath.as_path(), newpath.as_path())?;
+        Ok(Response::Ok)
+    }))
 }
 
 pub(super) fn asked_lstat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {

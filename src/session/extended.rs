@@ -7,8 +7,9 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, Statvfs as FsFigures};
 
-use super::attrs::{Change, set};
+use super::attrs::{Change, log_changes, set};
 use super::copy;
+use super::dispatch::{Act, Run};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session};
@@ -32,7 +33,7 @@ pub struct Extension {
     /// Its version, as announced.
     pub version: &'static str,
     /// What it does. The id is for the log.
-    pub run: fn(&mut Session, u32, Payload<'_>) -> Result<Response, Status>,
+    pub run: Run,
 }
 
 /// In the order in which they are announced.
@@ -65,18 +66,20 @@ const POSIX_RENAME: Extension = Extension {
     },
     wire: "posix-rename@openssh.com",
     version: "1",
-    run: posix_rename,
+    run: Run::Anywhere(posix_rename),
 };
 
-fn posix_rename(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn posix_rename(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let TwoPaths { oldpath, newpath } = payload.decode()?;
     trace(Level::Debug3, || Trace::Request {
         id,
         what: "posix-rename",
     });
     log_two_paths("posix-rename", &oldpath, &newpath);
-    session.view.replace(oldpath.as_path(), newpath.as_path())?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.replace(oldpath.as_path(), newpath.as_path())?;
+        Ok(Response::Ok)
+    }))
 }
 
 /// `statvfs@openssh.com`: figures of the file system on which a path lies.
@@ -93,18 +96,20 @@ const STATVFS: Extension = Extension {
     },
     wire: "statvfs@openssh.com",
     version: "2",
-    run: statvfs,
+    run: Run::Anywhere(statvfs),
 };
 
-fn statvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn statvfs(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let path: WirePath = payload.decode()?;
     trace(Level::Debug3, || Trace::Request {
         id,
         what: "statvfs",
     });
     log_path(Level::Info, "statvfs", &path);
-    let (fs, read_only) = session.view.statvfs(path.as_path())?;
-    Ok(Response::Statvfs(figures(&fs, read_only)))
+    Ok(Box::new(move |view| {
+        let (fs, read_only) = view.statvfs(path.as_path())?;
+        Ok(Response::Statvfs(figures(&fs, read_only)))
+    }))
 }
 
 /// `fstatvfs@openssh.com`: figures of the file system on which an open file lies.
@@ -121,7 +126,7 @@ const FSTATVFS: Extension = Extension {
     },
     wire: "fstatvfs@openssh.com",
     version: "2",
-    run: fstatvfs,
+    run: Run::Here(fstatvfs),
 };
 
 fn fstatvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -174,18 +179,20 @@ const HARDLINK: Extension = Extension {
     },
     wire: "hardlink@openssh.com",
     version: "1",
-    run: hardlink,
+    run: Run::Anywhere(hardlink),
 };
 
-fn hardlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn hardlink(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let TwoPaths { oldpath, newpath } = payload.decode()?;
     trace(Level::Debug3, || Trace::Request {
         id,
         what: "hardlink",
     });
     log_two_paths("hardlink", &oldpath, &newpath);
-    session.view.link(oldpath.as_path(), newpath.as_path())?;
-    Ok(Response::Ok)
+    Ok(Box::new(move |view| {
+        view.link(oldpath.as_path(), newpath.as_path())?;
+        Ok(Response::Ok)
+    }))
 }
 
 /// `fsync@openssh.com`: wait until a file is on the disk.
@@ -203,7 +210,7 @@ pub(super) const FSYNC: Extension = Extension {
     },
     wire: "fsync@openssh.com",
     version: "1",
-    run: fsync,
+    run: Run::Here(fsync),
 };
 
 fn fsync(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -248,10 +255,10 @@ const LSETSTAT: Extension = Extension {
     },
     wire: "lsetstat@openssh.com",
     version: "1",
-    run: lsetstat,
+    run: Run::Anywhere(lsetstat),
 };
 
-fn lsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+fn lsetstat(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     let SetAttrs { path, attrs } = payload.decode()?;
     trace_ignored(&attrs);
     trace(Level::Debug1, || Trace::Lsetstat {
@@ -261,13 +268,16 @@ fn lsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
     if attrs.size.is_some() {
         return Err(Status::new(StatusCode::BadMessage));
     }
-    let (view, name) = (&session.view, path.as_path());
-    set(path.as_bytes(), &attrs, |change| match change {
-        Change::Size(_) => Err(Errno::EINVAL.into()),
-        Change::Permissions(mode) => view.chmod(name, mode, Follow::No),
-        Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::No),
-        Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::No),
-    })
+    log_changes(path.as_bytes(), &attrs);
+    Ok(Box::new(move |view| {
+        let name = path.as_path();
+        set(&attrs, |change| match change {
+            Change::Size(_) => Err(Errno::EINVAL.into()),
+            Change::Permissions(mode) => view.chmod(name, mode, Follow::No),
+            Change::Times(atime, mtime) => view.utimes(name, atime, mtime, Follow::No),
+            Change::Owner(uid, gid) => view.chown(name, uid, gid, Follow::No),
+        })
+    }))
 }
 
 /// `limits@openssh.com`: how long packets, reads and writes may be, and how many handles can be open.
@@ -282,7 +292,7 @@ const LIMITS: Extension = Extension {
     },
     wire: "limits@openssh.com",
     version: "1",
-    run: limits,
+    run: Run::Here(limits),
 };
 
 fn limits(session: &mut Session, id: u32, _: Payload<'_>) -> Result<Response, Status> {
@@ -309,7 +319,7 @@ const EXPAND_PATH: Extension = Extension {
     },
     wire: "expand-path@openssh.com",
     version: "1",
-    run: expand_path,
+    run: Run::Here(expand_path),
 };
 
 fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -354,7 +364,7 @@ pub(super) const COPY_DATA: Extension = Extension {
     },
     wire: "copy-data",
     version: "1",
-    run: copy_data,
+    run: Run::Here(copy_data),
 };
 
 fn copy_data(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -377,7 +387,7 @@ const HOME_DIRECTORY: Extension = Extension {
     },
     wire: "home-directory",
     version: "1",
-    run: home_directory,
+    run: Run::Here(home_directory),
 };
 
 fn home_directory(
@@ -420,7 +430,7 @@ const USERS_GROUPS_BY_ID: Extension = Extension {
     },
     wire: "users-groups-by-id@openssh.com",
     version: "1",
-    run: users_groups_by_id,
+    run: Run::Here(users_groups_by_id),
 };
 
 fn users_groups_by_id(

@@ -246,7 +246,7 @@ impl Session {
             return Err(Status::new(StatusCode::OpUnsupported));
         };
         self.policy.permit(request.operation)?;
-        (request.run)(self, id, payload)
+        request.run.run(self, id, payload)
     }
 
     fn run_extended(&mut self, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -261,7 +261,7 @@ impl Session {
             return Err(Status::new(StatusCode::OpUnsupported));
         };
         self.policy.permit(extension.operation)?;
-        (extension.run)(self, id, payload)
+        extension.run.run(self, id, payload)
     }
 
     fn respond(&mut self, id: u32, result: Result<Response, Status>) {
