@@ -31,17 +31,11 @@ impl Jail {
             }
             protect.refresh();
         }
-        let path = path.as_os_str().as_bytes();
-        // All of the slashes: what begins with one leads to the host's root.
-        let slashes = path.iter().position(|byte| *byte != b'/');
-        let slashes = slashes.unwrap_or(path.len());
-        let (from, below) = match slashes {
-            1.. => (Step::root(self), path.get(slashes..).unwrap_or_default()),
-            0 => match self.start.last() {
-                Some(start) => (start.step(self), path),
-                None => return Ok(None),
-            },
+        let Some((from, below)) = self.beginning(path) else {
+            return Ok(None);
         };
+        let path = path.as_os_str().as_bytes();
+        let absolute = below.len() < path.len();
         let (way, name) = match below.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => (
                 below.get(..slash).unwrap_or_default(),
@@ -49,11 +43,8 @@ impl Jail {
             ),
             None => (b"".as_slice(), below),
         };
-        let plain = |name: &[u8]| name != b".." && !self.is_bound_name(name);
-        let simple = path.len() < PATH_MAX
-            && !matches!(name, b"" | b"." | b"..")
-            && way.split(|byte| *byte == b'/').all(plain)
-            && plain(name);
+        let simple =
+            path.len() < PATH_MAX && !matches!(name, b"" | b"." | b"..") && self.is_plain(below);
         if !simple {
             return Ok(None);
         }
@@ -62,11 +53,11 @@ impl Jail {
         };
         let (dir, id) = match way {
             b"" => (held, None),
-            way => match self.near.find(slashes > 0, way) {
+            way => match self.near.find(absolute, way) {
                 Ok((fd, id)) => (Dirfd::Shared(fd), id),
                 Err(burst) => match open_beneath(held.as_fd(), way)? {
                     Some(fd) => {
-                        let fd = self.near.keep(burst, slashes > 0, way, fd);
+                        let fd = self.near.keep(burst, absolute, way, fd);
                         (Dirfd::Shared(fd), None)
                     }
                     None => return Ok(None),
@@ -98,6 +89,29 @@ impl Jail {
                 canonical: None,
             }),
         }))
+    }
+
+    /// Where `path` begins, and the rest of it. All of the slashes are taken away: what begins with one leads to the host's root.
+    fn beginning<'v>(&'v self, path: &'v Path) -> Option<(Step<'v>, &'v [u8])> {
+        let path = path.as_os_str().as_bytes();
+        match path.iter().position(|byte| *byte != b'/') {
+            None if !path.is_empty() => Some((Step::root(self), b"")),
+            None | Some(0) => Some((self.start.last()?.step(self), path)),
+            Some(slashes) => Some((Step::root(self), path.get(slashes..).unwrap_or_default())),
+        }
+    }
+
+    /// Whether no name on the way has to be looked at here: neither `..` nor one at which something is bound.
+    fn is_plain(&self, below: &[u8]) -> bool {
+        let mut names = below.split(|byte| *byte == b'/');
+        names.all(|name| name != b".." && !self.is_bound_name(name))
+    }
+
+    /// The directory that a plain path begins at, and the rest of it.
+    pub(super) fn plainly<'v>(&'v self, path: &'v Path) -> Option<(Dirfd<'v>, &'v [u8])> {
+        let (from, below) = self.beginning(path)?;
+        let below = if below.is_empty() { b"." } else { below };
+        self.is_plain(below).then_some((from.fd?, below))
     }
 }
 

@@ -200,6 +200,12 @@ impl File {
         fstatfs(&self.fd).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
     }
 
+    /// Whether it gets its name when it is closed.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.guard.pending.is_some()
+    }
+
     /// Whether writes go to the end of the file.
     #[must_use]
     pub fn appends(&self) -> bool {

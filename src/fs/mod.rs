@@ -7,6 +7,7 @@ mod dir;
 mod direct;
 mod file;
 mod judge;
+mod mounts;
 mod open;
 mod ops;
 mod pipe;

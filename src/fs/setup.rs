@@ -10,6 +10,7 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat, stat};
 use nix::unistd::{AccessFlags, access};
 
+use super::mounts::Mounts;
 use super::place::{Id, kind};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent};
@@ -95,6 +96,7 @@ impl View {
         Ok(Self {
             kind: Kind::Jail(jail),
             judging: Judging::default(),
+            mounts: Mounts::held(),
         })
     }
 

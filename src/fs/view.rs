@@ -13,6 +13,7 @@ use nix::unistd::{chdir, getcwd};
 
 use super::direct::Near;
 use super::judge::{Deed, Judge, Verdict};
+use super::mounts::Mounts;
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step};
@@ -24,6 +25,7 @@ use super::{Answer, Error, Result};
 pub struct View {
     pub(super) kind: Kind,
     pub(super) judging: Judging,
+    pub(super) mounts: Mounts,
 }
 
 /// What is asked and kept to, beside what the trees themselves say.
@@ -124,6 +126,7 @@ impl View {
                 keeps_bits: true,
                 ..Judging::default()
             },
+            mounts: Mounts::default(),
         }
     }
 

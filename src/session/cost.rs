@@ -26,6 +26,12 @@ impl Cost {
         }
     }
 
+    /// Whether another process or host is behind it.
+    #[must_use]
+    pub fn is_remote(self) -> bool {
+        self.always
+    }
+
     /// Whether the next one may wait.
     #[must_use]
     pub fn is_slow(self) -> bool {

@@ -8,12 +8,12 @@ use super::handles::{Entry, OpenDir};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session, attrs, transfer};
-use crate::fs::{Answer, File, Follow, Listed, View};
+use crate::fs::{Answer, Dir, File, Follow, Listed, View};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
 use crate::protocol::{
-    Handle, MAX_NAMES, NewPath, Payload, SetAttrs, SetAttrsByHandle, StatusCode, TwoPaths,
+    Attrs, Handle, MAX_NAMES, NewPath, Payload, SetAttrs, SetAttrsByHandle, StatusCode, TwoPaths,
     WirePath, kind,
 };
 
@@ -126,32 +126,50 @@ fn setstat(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 }
 
 fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let (file, attrs) = asked_fsetstat(session, id, payload)?;
+    Ok(set_by_handle(&file, &attrs)?)
+}
+
+pub(super) fn asked_fsetstat(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<(Arc<File>, Attrs), Status> {
     let SetAttrsByHandle { handle, attrs } = payload.decode()?;
     trace_ignored(&attrs);
     let slot = session.handles.slot(handle);
     trace(Level::Debug1, || Trace::Fsetstat { id, slot });
-    let open = session
-        .handles
-        .file(handle)
-        .ok_or_else(Status::bad_handle)?;
+    let file = session.handles.shared_file(handle).cloned();
+    let file = file.ok_or_else(Status::bad_handle)?;
     // The handle may be that of a directory.
     session.view.forget();
-    log_changes(&open.tally.path, &attrs);
-    Ok(set(&attrs, |change| match change {
-        Change::Size(size) => open.file.truncate(size),
-        Change::Permissions(mode) => open.file.chmod(mode),
-        Change::Times(atime, mtime) => open.file.utimes(atime, mtime),
-        Change::Owner(uid, gid) => open.file.chown(uid, gid),
-    })?)
+    log_changes(&session.handles.path(handle).unwrap_or_default(), &attrs);
+    Ok((file, attrs))
+}
+
+/// What FSETSTAT does.
+pub(super) fn set_by_handle(file: &File, attrs: &Attrs) -> Answer<Response> {
+    set(attrs, |change| match change {
+        Change::Size(size) => file.truncate(size),
+        Change::Permissions(mode) => file.chmod(mode),
+        Change::Times(atime, mtime) => file.utimes(atime, mtime),
+        Change::Owner(uid, gid) => file.chown(uid, gid),
+    })
 }
 
 fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let path = asked_opendir(id, payload)?;
     session.handles.check_room()?;
     let dir = session.view.opendir(path.as_path())?;
-    let open = OpenDir::new(dir, path.into_bytes());
+    Ok(opened(session, dir, path))
+}
+
+/// Answers an OPENDIR: `dir` is open now.
+pub(super) fn opened(session: &mut Session, dir: Dir, path: WirePath) -> Response {
+    let remote = session.is_far(&dir);
+    let open = OpenDir::new(dir, path.into_bytes(), remote);
     let (slot, handle) = session.handles.insert(Entry::Dir(open));
-    Ok(Response::Handle { slot, handle })
+    Response::Handle { slot, handle }
 }
 
 fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {

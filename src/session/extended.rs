@@ -59,7 +59,7 @@ pub static EXTENSIONS: [Extension; 11] = [
 /// | newpath | string |              |
 ///
 /// Source: PROTOCOL §4.3; rename(2).
-const POSIX_RENAME: Extension = Extension {
+pub(super) const POSIX_RENAME: Extension = Extension {
     operation: Operation {
         name: "posix-rename",
         writes: true,
@@ -89,7 +89,7 @@ fn posix_rename(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 /// | path  | string |         |
 ///
 /// Source: PROTOCOL §4.4; statvfs(3).
-const STATVFS: Extension = Extension {
+pub(super) const STATVFS: Extension = Extension {
     operation: Operation {
         name: "statvfs",
         writes: false,
@@ -119,7 +119,7 @@ fn statvfs(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 /// | handle | string |         |
 ///
 /// Source: PROTOCOL §4.4; fstatvfs(3).
-const FSTATVFS: Extension = Extension {
+pub(super) const FSTATVFS: Extension = Extension {
     operation: Operation {
         name: "fstatvfs",
         writes: false,
@@ -130,17 +130,28 @@ const FSTATVFS: Extension = Extension {
 };
 
 fn fstatvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
+    let file = asked_fstatvfs(session, id, payload)?;
+    Ok(of_file(&file)?)
+}
+
+pub(super) fn asked_fstatvfs(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Arc<File>, Status> {
     let handle: Handle = payload.decode()?;
     trace(Level::Debug1, || Trace::Fstatvfs {
         id,
         path: session.handles.path(handle),
         slot: session.handles.slot(handle),
     });
-    let open = session
-        .handles
-        .file(handle)
-        .ok_or_else(Status::bad_handle)?;
-    let (fs, read_only) = open.file.statvfs()?;
+    let file = session.handles.shared_file(handle).cloned();
+    file.ok_or_else(Status::bad_handle)
+}
+
+/// The answer to fstatvfs.
+pub(super) fn of_file(file: &File) -> Result<Response, Errno> {
+    let (fs, read_only) = file.statvfs()?;
     Ok(Response::Statvfs(figures(&fs, read_only)))
 }
 
@@ -172,7 +183,7 @@ fn figures(fs: &FsFigures, read_only: bool) -> Statvfs {
 /// | newpath | string | the name to create |
 ///
 /// Source: PROTOCOL §4.5; linkat(2).
-const HARDLINK: Extension = Extension {
+pub(super) const HARDLINK: Extension = Extension {
     operation: Operation {
         name: "hardlink",
         writes: true,

@@ -84,15 +84,18 @@ pub struct OpenDir {
     pub dir: Arc<Mutex<Dir>>,
     /// The path of the OPENDIR.
     pub path: Vec<u8>,
+    /// Whether another process or host serves it.
+    pub remote: bool,
 }
 
 impl OpenDir {
     /// `dir`, opened as `path`.
     #[must_use]
-    pub fn new(dir: Dir, path: Vec<u8>) -> Self {
+    pub fn new(dir: Dir, path: Vec<u8>, remote: bool) -> Self {
         Self {
             dir: Arc::new(Mutex::new(dir)),
             path,
+            remote,
         }
     }
 }

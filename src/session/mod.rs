@@ -132,7 +132,8 @@ impl Session {
             force_file_mode,
             longnames: LongNames::default(),
             names: Cost::default(),
-            alert: 0,
+            // What others serve is asked for when a first name is.
+            alert: 1,
             local: None,
             outbox: Outbox::new(OUTBOX),
             conduit: Conduit::default(),
@@ -315,6 +316,13 @@ impl Session {
     fn close_all(&mut self) {
         for entry in self.handles.drain() {
             log_close(&entry, true);
+            match entry {
+                // To close it may wait for ever; the kernel does it when the process ends.
+                Entry::File(open) if open.cost.is_remote() && !open.file.is_pending() => {
+                    std::mem::forget(open);
+                }
+                Entry::File(_) | Entry::Dir(_) => {}
+            }
         }
     }
 }

@@ -1,15 +1,22 @@
 //! Which requests may run beside others: what each of them touches, and whether it may wait.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Session;
 use super::cost::{Cost, SLOW};
-use super::extended::{COPY_DATA, Extension, FSYNC};
+use super::dispatch::{REQUESTS, Run};
+use super::extended::{
+    COPY_DATA, EXTENSIONS, Extension, FSTATVFS, FSYNC, HARDLINK, POSIX_RENAME, STATVFS,
+};
 use super::handles::{Entry, OpenFile};
 use super::pipeline::Touch;
-use crate::fs::File;
+use crate::fs::{Dir, File};
 use crate::protocol::{
-    CopyData, Handle, Open, OpenFlags, Packet, Payload, Read, Write, kind, request_id,
+    CopyData, Handle, Open, OpenFlags, Packet, Payload, Read, SetAttrsByHandle, Write, kind,
+    request_id,
 };
 
 impl Session {
@@ -45,7 +52,19 @@ impl Session {
                 let Read { handle, .. } = payload.decode().ok()?;
                 self.reading(handle)
             }
-            kind::FSTAT => self.reading(payload.decode().ok()?),
+            kind::FSTAT => self.attributes(payload.decode().ok()?),
+            kind::FSETSTAT => {
+                let SetAttrsByHandle { handle, .. } = payload.decode().ok()?;
+                let (slot, open) = self.open_file(handle)?;
+                Some(Touch::Write {
+                    slot,
+                    file: open.file.id(),
+                    range: 0..u64::MAX,
+                })
+            }
+            kind::REMOVE | kind::MKDIR | kind::RMDIR | kind::RENAME | kind::SYMLINK => {
+                self.has_room().then_some(Touch::Change)
+            }
             kind::WRITE => {
                 let write = Write::decode(payload).ok()?;
                 let (slot, open) = self.open_file(write.handle)?;
@@ -74,18 +93,25 @@ impl Session {
                     written: None,
                 }),
             },
-            kind::EXTENDED => self.touched_long(payload),
+            kind::EXTENDED => {
+                let (extension, payload) = extension(payload)?;
+                match extension.wire {
+                    wire if wire == STATVFS.wire => self.has_room().then_some(Touch::Look),
+                    wire if wire == FSTATVFS.wire => self.attributes(payload.decode().ok()?),
+                    wire if wire == POSIX_RENAME.wire || wire == HARDLINK.wire => {
+                        self.has_room().then_some(Touch::Change)
+                    }
+                    // What was written before is on the disk then; what is written later does not matter, but may not come first either.
+                    wire if wire == FSYNC.wire => self.reading(payload.decode().ok()?),
+                    wire if wire == COPY_DATA.wire => self.copying(payload),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
 
-    /// An extension that may take long wherever the files lie.
-    fn touched_long(&self, payload: Payload<'_>) -> Option<Touch> {
-        let (extension, payload) = long(payload)?;
-        if extension.wire == FSYNC.wire {
-            // What was written before is on the disk then; what is written later does not matter, but may not come first either.
-            return self.reading(payload.decode().ok()?);
-        }
+    fn copying(&self, payload: Payload<'_>) -> Option<Touch> {
         let copy: CopyData = payload.decode().ok()?;
         let (from_slot, from) = self.open_file(copy.read_from_handle)?;
         let (to_slot, to) = self.open_file(copy.write_to_handle)?;
@@ -105,6 +131,14 @@ impl Session {
         })
     }
 
+    fn attributes(&self, handle: Handle) -> Option<Touch> {
+        let (slot, open) = self.open_file(handle)?;
+        Some(Touch::Attributes {
+            slot,
+            file: open.file.id(),
+        })
+    }
+
     /// An OPEN that creates what is not there, in the way of an upload.
     fn creation(&self, open: &Open) -> Option<Touch> {
         let mode = open.attrs.permissions.unwrap_or(0o666);
@@ -118,35 +152,86 @@ impl Session {
 
     /// Whether the request in `packet` may wait for storage, as far as is known.
     pub(super) fn may_wait(&mut self, packet: &Packet<'_>) -> bool {
-        if packet.kind == Some(kind::EXTENDED) {
-            let payload = request_id(packet.body).map(|(_, payload)| payload);
-            return payload.ok().and_then(long).is_some();
+        if packet.kind == Some(kind::EXTENDED) && is_long(packet) {
+            return true;
         }
         // The usual answer first, since every request of a session asks.
         if self.alert == 0 {
             return false;
         }
+        let Some(subject) = self.lesson(packet).subject else {
+            return false;
+        };
+        if self.cost(subject).is_some_and(|cost| cost.is_slow()) {
+            self.alert -= 1;
+            return true;
+        }
+        if subject == Subject::Names {
+            return self.leads_far(packet);
+        }
         self.alert -= 1;
-        let subject = self.lesson(packet).subject;
-        let cost = subject.and_then(|subject| self.cost(subject));
-        cost.is_some_and(|cost| cost.is_slow())
+        false
+    }
+
+    /// Whether the request in `packet` leads to what another process or host serves, for all that can be told without asking it.
+    fn leads_far(&mut self, packet: &Packet<'_>) -> bool {
+        if let Some(remote) = self.listed(packet) {
+            return remote;
+        }
+        let paths = paths(packet);
+        // Where it started a session need not look; most begin by asking for no more.
+        if self.view.is_judged() || paths.iter().all(|path| *path == b".") {
+            return false;
+        }
+        if self.view.has_remote() != Some(true) {
+            self.alert = self.alert.saturating_sub(1);
+            return false;
+        }
+        self.alert = u32::MAX;
+        let mut paths = paths.iter().map(|path| Path::new(OsStr::from_bytes(path)));
+        !paths.all(|path| self.view.is_near(path))
+    }
+
+    /// Whether the directory of a READDIR lies there; none for other requests.
+    fn listed(&self, packet: &Packet<'_>) -> Option<bool> {
+        let (_, payload) = request_id(packet.body).ok()?;
+        if packet.kind != Some(kind::READDIR) {
+            return None;
+        }
+        match self.handles.get(payload.decode().ok()?)? {
+            (_, Entry::Dir(dir)) => Some(dir.remote),
+            (_, Entry::File(_)) => None,
+        }
+    }
+
+    /// Asks again what others serve, where something was mounted or unmounted.
+    pub(super) fn look_at_mounts(&mut self) {
+        if self.view.look_at_mounts() {
+            self.alert = self.alert.max(1);
+        }
+    }
+
+    /// Whether the request in `packet` can wait on a thread of its own, though nothing may run beside it.
+    pub(super) fn is_deferrable(&self, packet: &Packet<'_>) -> bool {
+        !self.view.is_judged() && self.lesson(packet).subject.is_some()
     }
 
     /// What the request in `packet` teaches about the next ones that are like it.
     pub(super) fn lesson(&self, packet: &Packet<'_>) -> Lesson {
         let file = || {
             let (_, payload) = request_id(packet.body).ok()?;
-            let (handle, _) = payload.string().ok()?;
-            let (slot, _) = self.open_file(Handle(handle.try_into().ok()))?;
-            Some(Subject::File(slot))
+            self.file_first(payload)
         };
         let kind = packet.kind.unwrap_or_default();
         let subject = match kind {
             kind::READ | kind::WRITE | kind::FSTAT | kind::FSETSTAT => file(),
             // Of a directory the names are at stake.
             kind::CLOSE => file().or(Some(Subject::Names)),
-            kind::INIT | kind::EXTENDED => None,
-            _ => Some(Subject::Names),
+            kind::EXTENDED => self.subject_of_extension(packet),
+            _ => REQUESTS
+                .iter()
+                .any(|request| request.kind == kind)
+                .then_some(Subject::Names),
         };
         let work = match kind {
             kind::READ => CONTENT,
@@ -155,6 +240,24 @@ impl Session {
             _ => Duration::ZERO,
         };
         Lesson { subject, work }
+    }
+
+    /// The file whose handle is the first field.
+    fn file_first(&self, payload: Payload<'_>) -> Option<Subject> {
+        let (handle, _) = payload.string().ok()?;
+        let (slot, _) = self.open_file(Handle(handle.try_into().ok()))?;
+        Some(Subject::File(slot))
+    }
+
+    /// That of an extension that any thread can carry out.
+    fn subject_of_extension(&self, packet: &Packet<'_>) -> Option<Subject> {
+        let (_, payload) = request_id(packet.body).ok()?;
+        let (extension, payload) = extension(payload)?;
+        match extension.run {
+            Run::Anywhere(_) => Some(Subject::Names),
+            Run::Here(_) if extension.wire == FSTATVFS.wire => self.file_first(payload),
+            Run::Here(_) => None,
+        }
     }
 
     /// Takes note of what a request has taken.
@@ -177,20 +280,38 @@ impl Session {
 
     /// Whether requests on `file`, opened by this path just now, may wait.
     pub(super) fn cost_of(&mut self, file: &File, path: &[u8]) -> Cost {
+        let remote = match self.view.has_remote() {
+            Some(false) => false,
+            Some(true) => self.view.serves_remotely(file) == Some(true),
+            None => self.seems_remote(file, path),
+        };
+        if !remote {
+            return self.names;
+        }
+        // To be asked for as long as it is open; and which file it is while that can still be told.
+        self.alert = u32::MAX;
+        let _ = file.id();
+        Cost::of_remote()
+    }
+
+    /// The same without a list of mounts: asked once a directory, not once a file.
+    fn seems_remote(&mut self, file: &File, path: &[u8]) -> bool {
         let name = path.rsplit(|byte| *byte == b'/').next();
         let parent = path.strip_suffix(name.unwrap_or_default());
         let parent = parent.unwrap_or_default();
-        // Asked once a directory, not once a file.
-        if self.local.as_deref() != Some(parent) {
-            if file.is_remote() {
-                // To be asked for as long as it is open; and which file it is while that can still be told.
-                self.alert = u32::MAX;
-                let _ = file.id();
-                return Cost::of_remote();
-            }
+        if self.local.as_deref() == Some(parent) {
+            return false;
+        }
+        let remote = file.is_remote();
+        if !remote {
             self.local = Some(parent.to_vec());
         }
-        self.names
+        remote
+    }
+
+    /// Whether requests on `dir` may wait for another process or host.
+    pub(super) fn is_far(&self, dir: &Dir) -> bool {
+        self.view.has_remote() == Some(true) && self.view.serves_remotely(dir) == Some(true)
     }
 
     pub(super) fn open_file(&self, handle: Handle) -> Option<(u32, &OpenFile)> {
@@ -206,14 +327,44 @@ impl Session {
     }
 }
 
-/// One of the extensions that may take long, and its own fields.
-pub(super) fn long(payload: Payload<'_>) -> Option<(Extension, Payload<'_>)> {
+/// An extension, and its own fields.
+pub(super) fn extension(payload: Payload<'_>) -> Option<(&'static Extension, Payload<'_>)> {
     let (name, payload) = payload.string().ok()?;
-    let long = [FSYNC, COPY_DATA];
-    let extension = long
-        .into_iter()
-        .find(|extension| extension.wire.as_bytes() == name)?;
+    let known = EXTENSIONS.iter();
+    let extension = known.clone().find(|known| known.wire.as_bytes() == name)?;
     Some((extension, payload))
+}
+
+/// Whether the extension in `packet` may take long wherever the files lie.
+fn is_long(packet: &Packet<'_>) -> bool {
+    let payload = request_id(packet.body).map(|(_, payload)| payload);
+    let long = [FSYNC.wire, COPY_DATA.wire];
+    let extension = payload.ok().and_then(extension);
+    extension.is_some_and(|(extension, _)| long.contains(&extension.wire))
+}
+
+/// The paths in a request that is about names: one, or two.
+fn paths<'p>(packet: &Packet<'p>) -> Vec<&'p [u8]> {
+    let decoded = || {
+        let (_, payload) = request_id(packet.body).ok()?;
+        let (two, payload) = match packet.kind? {
+            kind::RENAME | kind::SYMLINK => (true, payload),
+            kind::READDIR | kind::CLOSE => return None,
+            kind::EXTENDED => {
+                let (extension, payload) = extension(payload)?;
+                let two = [POSIX_RENAME.wire, HARDLINK.wire].contains(&extension.wire);
+                (two, payload)
+            }
+            _ => (false, payload),
+        };
+        let (first, rest) = payload.string().ok()?;
+        let mut paths = vec![first];
+        if two {
+            paths.push(rest.string().ok()?.0);
+        }
+        Some(paths)
+    };
+    decoded().unwrap_or_default()
 }
 
 /// What a request teaches, by the time that it takes.

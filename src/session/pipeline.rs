@@ -3,15 +3,16 @@
 //! Responses leave in the order of the requests, and the outcome is that of one request after another. So a request begins only when
 //! it conflicts with none of those before it that have not been answered yet ([`Touch::conflicts`]).
 //!
-//! | beside                 | names looked up | reading a file | writing a file        | listing a directory |
-//! |------------------------|-----------------|----------------|-----------------------|---------------------|
-//! | names looked up        | yes             | yes            | no                    | yes                 |
-//! | reading a file         |                 | yes            | another file          | yes                 |
-//! | writing a file         |                 |                | another file or range | no                  |
-//! | listing a directory    |                 |                |                       | another handle      |
+//! | beside                 | names looked up | reading a file | writing a file        | listing a directory | changing names |
+//! |------------------------|-----------------|----------------|-----------------------|---------------------|----------------|
+//! | names looked up        | yes             | yes            | no                    | yes                 | no             |
+//! | reading a file         |                 | yes            | another file          | yes                 | content alone  |
+//! | writing a file         |                 |                | another file or range | no                  | no             |
+//! | listing a directory    |                 |                |                       | another handle      | no             |
+//! | changing names         |                 |                |                       |                     | no             |
 //!
-//! CLOSE goes beside what concerns neither its handle nor, if that could write, its file or any name. Files are created beside each other. All
-//! else runs alone.
+//! To change names frees room that a WRITE may want. CLOSE goes beside what concerns neither its handle nor, if that could write, its file or
+//! any name. Files are created beside each other. All else runs alone.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -33,13 +34,22 @@ pub enum Touch {
     Alone,
     /// Names, and the attributes of what they lead to.
     Look,
-    /// The content and the attributes of a file.
+    /// The content of a file.
     Read {
         /// The slot of its handle.
         slot: u32,
         /// Which one.
         file: FileId,
     },
+    /// The attributes of a file, of which one is how many names it has.
+    Attributes {
+        /// The slot of its handle.
+        slot: u32,
+        /// Which one.
+        file: FileId,
+    },
+    /// Names, and what they lead to.
+    Change,
     /// A part of the content of a file.
     Write {
         /// The slot of its handle.
@@ -117,8 +127,11 @@ impl Touch {
 
     fn slot(&self) -> Option<u32> {
         match self {
-            Self::Alone | Self::Look | Self::Create { .. } | Self::Copy { .. } => None,
+            Self::Alone | Self::Look | Self::Change | Self::Create { .. } | Self::Copy { .. } => {
+                None
+            }
             Self::Read { slot, .. }
+            | Self::Attributes { slot, .. }
             | Self::Write { slot, .. }
             | Self::List { slot }
             | Self::Close { slot, .. } => Some(*slot),
@@ -132,6 +145,8 @@ impl Touch {
             (Self::Create { mode }, Self::Create { mode: other }) => mode != other,
             (Self::Create { .. }, _) => true,
             (Self::Close { slot, .. }, _) if other.slot() == Some(*slot) => true,
+            (Self::Change, Self::Read { .. } | Self::Close { written: None, .. }) => false,
+            (Self::Change, _) => true,
             (
                 Self::Write { .. }
                 | Self::Close {
@@ -139,13 +154,18 @@ impl Touch {
                 },
                 Self::Look | Self::List { .. },
             ) => true,
-            (Self::Write { file, .. }, Self::Read { file: read, .. })
+            (
+                Self::Write { file, .. },
+                Self::Read { file: read, .. } | Self::Attributes { file: read, .. },
+            )
             | (
                 Self::Close {
                     written: Some(file),
                     ..
                 },
-                Self::Read { file: read, .. } | Self::Write { file: read, .. },
+                Self::Read { file: read, .. }
+                | Self::Attributes { file: read, .. }
+                | Self::Write { file: read, .. },
             ) => file == read,
             (Self::Close { written, .. }, Self::Close { written: other, .. }) => {
                 written.is_some() && written == other

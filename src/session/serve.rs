@@ -102,6 +102,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
         pipeline: Pipeline::default(),
         suspicion: Suspicion::default(),
         heard: Instant::now(),
+        looked: Instant::now(),
         pace: Pace::begin(),
         client_gone: None,
     };
@@ -139,6 +140,8 @@ struct Connection {
     suspicion: Suspicion,
     /// When it was last looked between two requests whether the session is to end.
     heard: Instant,
+    /// When it was last looked whether something was mounted.
+    looked: Instant,
     pace: Pace,
     /// Since when nobody reads responses any more; what has arrived is carried out all the same.
     client_gone: Option<Instant>,
@@ -196,6 +199,10 @@ impl Connection {
     /// Carries out every whole request that has arrived.
     async fn serve_arrived(&mut self) -> Result<Option<End>, Error> {
         let mut begun = Instant::now();
+        if begun.duration_since(self.looked) >= PAUSE {
+            self.looked = begun;
+            self.session.look_at_mounts();
+        }
         loop {
             if self.held_until().is_some() {
                 if let Some(end) = self.flush().await? {
@@ -247,7 +254,7 @@ impl Connection {
                 }
             }
             let mut now = Instant::now();
-            if touch == Touch::Alone {
+            if touch == Touch::Alone && !(slow && self.session.is_deferrable(&packet)) {
                 self.suspicion.begin(begun);
                 let mark = self.mark();
                 self.session.serve(packet)?;
@@ -446,6 +453,8 @@ const INBOX: usize = 512 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
 /// For so long a burst of slow requests may keep a signal waiting.
 const DEAF: Duration = Duration::from_millis(100);
+/// So long a mount may go unnoticed.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long a client that broke the rules may take to read what it is owed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often it is looked whether the client has read all; nothing tells.

@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError};
 
 use nix::errno::Errno;
 
-use super::dispatch::{self, REQUESTS};
-use super::extended::{self, FSYNC};
-use super::handles::{Entry, OpenDir, OpenFile};
-use super::overlap::long;
+use super::dispatch::{self, REQUESTS, Run};
+use super::extended::{self, COPY_DATA, FSTATVFS, FSYNC};
+use super::handles::{Entry, OpenFile};
+use super::overlap::extension;
 use super::pipeline::{Finish, Request, Work};
 use super::status::Status;
 use super::transfer::{self, Asked};
@@ -36,7 +36,7 @@ impl Session {
         let request = REQUESTS.iter().find(|request| request.kind == kind);
         let operation = match request {
             Some(request) => Some(request.operation),
-            None => long(payload).map(|(extension, _)| extension.operation),
+            None => extension(payload).map(|(extension, _)| extension.operation),
         };
         let permitted = operation.map_or(Ok(()), |operation| self.policy.permit(operation));
         let work = permitted
@@ -68,11 +68,13 @@ impl Session {
             }
             kind::OPENDIR => {
                 let path = dispatch::asked_opendir(id, payload)?;
+                self.handles.check_room()?;
                 self.handles.begin_opening();
                 weightless(self.opendir(path))
             }
             kind::OPEN => {
                 let asked = transfer::asked_open(self, id, payload)?;
+                self.handles.check_room()?;
                 self.handles.begin_opening();
                 weightless(self.open(asked))
             }
@@ -85,10 +87,29 @@ impl Session {
                     finish(move |_| Ok(Response::Attrs(attrs::from_stat(&stat?))))
                 }))
             }
+            kind::FSETSTAT => {
+                let (file, attrs) = dispatch::asked_fsetstat(self, id, payload)?;
+                weightless(Box::new(move || {
+                    let result = dispatch::set_by_handle(&file, &attrs);
+                    drop(file);
+                    finish(move |_| Ok(result?))
+                }))
+            }
             kind::READDIR => self.readdir(id, payload),
             kind::CLOSE => weightless(self.close(id, payload)?),
             kind::EXTENDED => weightless(self.extended(id, payload)?),
-            _ => Err(Status::new(StatusCode::OpUnsupported)),
+            _ => {
+                let request = REQUESTS.iter().find(|request| request.kind == kind);
+                weightless(self.anywhere(request.map(|request| request.run), id, payload)?)
+            }
+        }
+    }
+
+    /// A request that needs nothing but the view.
+    fn anywhere(&self, run: Option<Run>, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
+        match run {
+            Some(Run::Anywhere(asked)) => Ok(self.look(asked(id, payload)?)),
+            Some(Run::Here(_)) | None => Err(Status::new(StatusCode::OpUnsupported)),
         }
     }
 
@@ -127,9 +148,7 @@ impl Session {
                 } else {
                     dir
                 };
-                let dir = OpenDir::new(dir?, path.into_bytes());
-                let (slot, handle) = session.handles.insert(Entry::Dir(dir));
-                Ok(Response::Handle { slot, handle })
+                Ok(dispatch::opened(session, dir?, path))
             })
         })
     }
@@ -202,7 +221,7 @@ impl Session {
     }
 
     fn extended(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
-        let (extension, payload) = long(payload).ok_or(Malformed)?;
+        let (extension, payload) = extension(payload).ok_or(Malformed)?;
         if extension.wire == FSYNC.wire {
             let file = extended::asked_fsync(self, id, payload)?;
             return Ok(Box::new(move || {
@@ -213,6 +232,17 @@ impl Session {
                     Ok(Response::Ok)
                 })
             }));
+        }
+        if extension.wire == FSTATVFS.wire {
+            let file = extended::asked_fstatvfs(self, id, payload)?;
+            return Ok(Box::new(move || {
+                let figures = extended::of_file(&file);
+                drop(file);
+                finish(move |_| Ok(figures?))
+            }));
+        }
+        if extension.wire != COPY_DATA.wire {
+            return self.anywhere(Some(extension.run), id, payload);
         }
         let (request, copy) = copy::asked(self, id, payload)?;
         Ok(Box::new(move || {

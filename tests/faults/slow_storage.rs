@@ -252,20 +252,195 @@ fn a_stalled_file_does_not_stop_another() {
     assert_eq!((id, reply.code()), (write, code::OK));
 }
 
+/// What lies near, and is long enough to be seen when it is read.
+const NEAR: &[u8] = &[b'n'; 100_000];
+
+/// Sends `request` for a name or a handle on the mount, which stalls, and shows that others are read and closed meanwhile. Their answers are held
+/// back; what the process has read and what it has open is seen.
+#[track_caller]
+fn nothing_near_waits(stall: &mut Stall, request: &Packet) {
+    stall.tree.file("near", NEAR);
+    stall.tree.file("closed", "");
+    let near = stall.server.open("near", pflags::READ);
+    let closed = stall.server.open("closed", pflags::READ);
+    stall.signal(Signal::SIGSTOP);
+    let stalled = stall.server.send(request);
+    // A second burst: the session takes it, though the first is not answered.
+    std::thread::sleep(Duration::from_millis(20));
+    let before = bytes_read(&stall.server);
+    let read = stall
+        .server
+        .send(&request::read(&near, 0, NEAR.len() as u32));
+    let close = stall.server.send(&request::close(&closed));
+    let deadline = Instant::now() + PATIENCE;
+    let waits = || bytes_read(&stall.server) < before + NEAR.len() as u64;
+    while waits() || holds(&stall.server, &stall.tree.at("closed")) {
+        assert!(Instant::now() < deadline, "others wait for {request:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!stall.server.has_packet(), "answers keep their order");
+    stall.signal(Signal::SIGCONT);
+    assert_eq!(stall.server.receive().0, stalled);
+    let (id, reply) = stall.server.receive();
+    assert!(id == read && reply.data() == NEAR, "{reply:?}");
+    assert_eq!(stall.server.receive().0, close);
+    stall.server.close(&near);
+}
+
+/// What a process has read so far, in bytes.
+fn bytes_read(server: &Server) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{}/io", server.pid())).unwrap();
+    let rchar = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    rchar.unwrap().parse().unwrap()
+}
+
+fn holds(server: &Server, path: &Path) -> bool {
+    let mut held = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+    held.any(|fd| std::fs::read_link(fd.unwrap().path()).is_ok_and(|to| to == path))
+}
+
+#[test]
+fn a_name_on_a_mount_that_stalls_stops_no_other_file() {
+    let mut stall = Stall::new();
+    std::os::unix::fs::symlink(stall.mount.point.at("f"), stall.tree.at("link")).unwrap();
+    let at = |name: &str| stall.mount.point.path(name);
+    let none = &Attrs::NONE;
+    let dir = stall
+        .server
+        .call(&request::opendir(at(".")))
+        .handle()
+        .to_vec();
+    for request in [
+        request::stat(at("f")),
+        request::stat(at("absent")),
+        request::stat("link"),
+        request::lstat(at(".")),
+        request::readlink(at("f")),
+        request::realpath(at("f")),
+        request::opendir(at(".")),
+        request::readdir(&dir),
+        request::open(at("f"), pflags::READ, none),
+        request::statvfs(at("f")),
+        request::fstatvfs(&stall.far),
+        request::fstat(&stall.far),
+        request::mkdir(at("made"), none),
+        request::rmdir(at("made")),
+        request::symlink("f", at("symlink")),
+        request::rename(at("symlink"), at("renamed")),
+        request::posix_rename(at("renamed"), at("again")),
+        request::remove(at("again")),
+    ] {
+        nothing_near_waits(&mut stall, &request);
+    }
+}
+
+#[test]
+fn what_runs_alone_on_a_mount_that_stalls_leaves_the_session_its_ears() {
+    let attrs = Attrs::NONE.permissions(0o600);
+    let far = |stall: &Stall| stall.far.clone();
+    let at = |stall: &Stall| stall.mount.point.path("f");
+    let requests: [&dyn Fn(&Stall) -> Packet; 3] = [
+        &|stall| request::setstat(at(stall), &attrs),
+        &|stall| request::lsetstat(at(stall), &attrs),
+        &|stall| request::fsetstat(&far(stall), &attrs),
+    ];
+    for request in requests {
+        let mut stall = Stall::new();
+        let request = request(&stall);
+        stall.signal(Signal::SIGSTOP);
+        stall.server.send(&request);
+        hears_a_signal(&mut stall);
+    }
+}
+
+#[test]
+fn what_is_mounted_later_is_noticed() {
+    let behind = Tree::new();
+    behind.file("f", "content");
+    behind.chmod("", 0o777);
+    let tree = Tree::new();
+    let mut server = Server::start(&tree);
+    // Nothing of the kind may be there yet.
+    server.call(&request::stat(".")).attrs();
+    server.call(&request::stat("absent")).status();
+    let mount = Mount::new(behind.root());
+    let far = server.open(mount.point.path("f"), pflags::READ);
+    let mut stall = Stall {
+        mount,
+        tree,
+        server,
+        far,
+        _behind: behind,
+    };
+    let stat = request::stat(stall.mount.point.path("f"));
+    nothing_near_waits(&mut stall, &stat);
+}
+
+#[test]
+fn a_name_on_a_mount_beneath_the_root_stops_no_other_file_either() {
+    let behind = Tree::new();
+    behind.file("f", "content");
+    behind.chmod("", 0o777);
+    let mount = Mount::new(behind.root());
+    // The mount lies beneath the root, and the root is where sessions start.
+    let root = mount.point.root().parent().unwrap().to_path_buf();
+    let name = mount.point.root().file_name().unwrap().to_owned();
+    let tree = Tree::new();
+    let near = tree.root().file_name().unwrap().to_owned();
+    let mut server = Launch::new(&tree)
+        .args(["--root", root.to_str().unwrap()])
+        .arg("-d")
+        .arg(Path::new("/").join(near))
+        .connect();
+    let name = name.to_str().unwrap();
+    let path = format!("/{name}/f");
+    let far = server.open(&path, pflags::READ);
+    let mut stall = Stall {
+        mount,
+        tree,
+        server,
+        far,
+        _behind: behind,
+    };
+    nothing_near_waits(&mut stall, &request::stat(&path));
+    let made = format!("/{name}/made");
+    nothing_near_waits(&mut stall, &request::mkdir(made, &Attrs::NONE));
+}
+
 #[test]
 fn a_session_with_a_stalled_file_still_hears_a_signal() {
     let mut stall = Stall::new();
     stall.signal(Signal::SIGSTOP);
     stall.server.send(&request::read(&stall.far, 0, 100));
+    hears_a_signal(&mut stall);
+}
+
+#[test]
+fn a_session_that_has_a_file_open_where_nothing_answers_hears_it_too() {
+    let mut stall = Stall::new();
+    stall.signal(Signal::SIGSTOP);
+    hears_a_signal(&mut stall);
+}
+
+/// Waits for the end of a session that has begun to wait.
+#[track_caller]
+fn hears_a_signal(stall: &mut Stall) {
     std::thread::sleep(Duration::from_millis(200));
     kill(Pid::from_raw(stall.server.pid() as i32), Signal::SIGTERM).unwrap();
-    // The kernel lets no process go before its files are closed, and this one cannot be while the mount stalls: a zombie until then.
-    let stat = format!("/proc/{}/stat", stall.server.pid());
+    // The kernel lets no process go before its files are closed, and this one cannot be while the mount stalls: until then it is on its way.
     let deadline = Instant::now() + PATIENCE;
-    while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
+    while !is_exiting(&stall.server) {
         assert!(Instant::now() < deadline, "the signal was not heard");
         std::thread::sleep(Duration::from_millis(5));
     }
     stall.signal(Signal::SIGCONT);
     assert_eq!(stall.server.wait().signal(), Some(Signal::SIGTERM as i32));
+}
+
+/// By the flag PF_EXITING, which proc(5) has in the ninth field.
+fn is_exiting(server: &Server) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    let behind = stat.rsplit_once(") ").unwrap().1;
+    let flags: u64 = behind.split(' ').nth(6).unwrap().parse().unwrap();
+    flags & 4 != 0
 }

@@ -1,0 +1,211 @@
+//! Which file systems another process or another host serves: whoever asks them may wait for ever.
+//!
+//! The kernel's list of mounts tells, and a path is looked up in what the kernel has at hand, so that to find out makes nobody wait.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::makedev;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
+
+use super::view::{Kind, View};
+use super::{Result, again};
+
+/// The list of mounts, as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Mounts(Mutex<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    file: Option<File>,
+    /// The devices that others serve; none before it was asked for, and where there is no list.
+    remote: Option<Vec<u64>>,
+}
+
+impl Mounts {
+    /// Opens the list, for a process that cannot open it later. Where /proc is missing there is none.
+    pub(super) fn held() -> Self {
+        Self(Mutex::new(List {
+            file: File::open(LIST).ok(),
+            remote: None,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    /// The devices that others serve.
+    fn remote(&mut self) -> Option<&[u64]> {
+        if self.remote.is_none() {
+            if self.file.is_none() {
+                self.file = File::open(LIST).ok();
+            }
+            self.remote = self.file.as_mut().and_then(|file| {
+                let mut text = Vec::new();
+                file.rewind().ok()?;
+                file.read_to_end(&mut text).ok()?;
+                Some(remote_devices(&text))
+            });
+        }
+        self.remote.as_deref()
+    }
+}
+
+impl View {
+    /// Whether any file system may make requests wait for ever; none if that cannot be told.
+    #[must_use]
+    pub fn has_remote(&self) -> Option<bool> {
+        self.mounts
+            .lock()
+            .remote()
+            .map(|devices| !devices.is_empty())
+    }
+
+    /// Whether an open file is on one of them; none if that cannot be told.
+    #[must_use]
+    pub fn serves_remotely(&self, file: impl AsFd) -> Option<bool> {
+        let device = device(file);
+        self.is_remote(device.ok()?)
+    }
+
+    fn is_remote(&self, device: u64) -> Option<bool> {
+        let mut list = self.mounts.lock();
+        list.remote().map(|devices| devices.contains(&device))
+    }
+
+    /// Has the list read again where something was mounted or unmounted since: whether that is so.
+    ///
+    /// Source: proc(5), /proc/PID/mounts.
+    pub fn look_at_mounts(&self) -> bool {
+        let mut list = self.mounts.lock();
+        let changed = list.file.as_ref().is_some_and(|file| {
+            let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+            poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        });
+        if changed {
+            list.remote = None;
+        }
+        changed
+    }
+
+    /// Whether `path` leads to a file on none of them, by way of none of them, for all that the kernel has at hand. Where that does not say,
+    /// or it takes more than one look, it does not.
+    ///
+    /// System calls: one openat2(2), one statx(2), close(2).
+    #[must_use]
+    pub fn is_near(&self, path: &Path) -> bool {
+        match self.at_hand(path) {
+            Ok(fd) => self.is_on_near(fd),
+            // What is about to be created has a parent.
+            Err(Errno::ENOENT) => {
+                let parent = path.parent().filter(|parent| *parent != Path::new(""));
+                let parent = parent.unwrap_or(Path::new("."));
+                self.at_hand(parent).is_ok_and(|fd| self.is_on_near(fd))
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn is_on_near(&self, fd: OwnedFd) -> bool {
+        device(fd).is_ok_and(|device| self.is_remote(device) == Some(false))
+    }
+
+    fn at_hand(&self, path: &Path) -> Result<OwnedFd> {
+        let cached = ResolveFlags::NO_MAGICLINKS | ResolveFlags::CACHED;
+        match &self.kind {
+            Kind::Host(_) => opened(CWD, path.as_os_str().as_bytes(), cached),
+            Kind::Jail(jail) => {
+                let (from, below) = jail.plainly(path).ok_or(Errno::EXDEV)?;
+                let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+                opened(from.as_fd(), below, within | cached)
+            }
+        }
+    }
+}
+
+fn opened(from: BorrowedFd<'_>, path: &[u8], resolve: ResolveFlags) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    again(|| {
+        openat2(from, path, flags, Mode::empty(), resolve)
+            .map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+    })
+}
+
+/// The device of a file, which no daemon and no other host is asked for.
+fn device(file: impl AsFd) -> Result<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(file, "", flags, StatxFlags::empty());
+    let stat = stat.map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
+    let (major, minor) = (stat.stx_dev_major, stat.stx_dev_minor);
+    Ok(makedev(major.into(), minor.into()))
+}
+
+/// The devices in the text of /proc/PID/mountinfo that another process or host serves. What stands in for the kernel's own trees serves
+/// nobody's files.
+fn remote_devices(text: &[u8]) -> Vec<u64> {
+    let lines = text.split(|byte| *byte == b'\n');
+    let devices = lines.filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let device = fields.nth(2)?;
+        let point = fields.nth(1)?;
+        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+        let own = [b"/proc/".as_slice(), b"/sys/", b"/dev/"];
+        if !is_remote(kind) || own.iter().any(|tree| point.starts_with(tree)) {
+            return None;
+        }
+        let (major, minor) = std::str::from_utf8(device).ok()?.split_once(':')?;
+        Some(makedev(major.parse().ok()?, minor.parse().ok()?))
+    });
+    devices.collect()
+}
+
+fn is_remote(kind: &[u8]) -> bool {
+    kind.starts_with(b"fuse") || REMOTE.contains(&kind)
+}
+
+const LIST: &str = "/proc/self/mountinfo";
+/// Beside those of FUSE; autofs mounts when it is asked.
+const REMOTE: &[&[u8]] = &[
+    b"9p",
+    b"afs",
+    b"autofs",
+    b"beegfs",
+    b"ceph",
+    b"cifs",
+    b"coda",
+    b"gpfs",
+    b"lustre",
+    b"nfs",
+    b"nfs4",
+    b"orangefs",
+    b"smb3",
+    b"smbfs",
+    b"virtiofs",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{makedev, remote_devices};
+
+    #[test]
+    fn what_others_serve_is_found_in_the_list_of_mounts() {
+        let list = b"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+            30 22 0:45 / /mnt/a\\040b rw,nosuid shared:9 master:2 - fuse.sshfs host:/ rw,user_id=0\n\
+            31 22 0:46 / /net rw - nfs4 server:/net rw\n\
+            32 22 0:47 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw\n\
+            33 22 0:5 / /dev rw - devtmpfs udev rw\n\
+            34 22 8:17 / /media/disk rw - fuseblk /dev/sdb1 rw\n\
+            half a line\n";
+        let found = [makedev(0, 45), makedev(0, 46), makedev(8, 17)];
+        assert_eq!(remote_devices(list), found);
+    }
+}
