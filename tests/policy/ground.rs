@@ -8,7 +8,8 @@ use crate::support::wire::pflags;
 use crate::support::{Attrs, Entry, Launch, Server, Snapshot, Tree, request};
 use crate::words::{Kind, Object, Place, Thing, Way};
 
-/// The modes of what a session makes here; `--file-mode` and `--dir-mode` ask for the same, so that cells begin alike.
+/// The modes of what a session makes here; `--file-mode`, `-m` and `--dir-mode` ask for the same, and no umask of the matrix
+/// takes a bit from them, so that cells begin alike.
 pub(crate) const FILE_MODE: u32 = 0o604;
 pub(crate) const DIR_MODE: u32 = 0o711;
 

@@ -7,13 +7,20 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use crate::cells::{Cell, cells, ways};
-use crate::ground::{DIR_MODE, FILE_MODE, Ground, State};
-use crate::model::{Rule, Verdict, judge, seen};
+use crate::ground::{Ground, State};
+use crate::model::{Rule, Verdict, judge, mode_of_new, seen};
 use crate::operations::{Answer, perform};
 use crate::words::{By, Handled, Kind, Object, Op, Place, Way};
 
-/// The flag of a rule as the matrix gives it.
-fn flags(rule: Rule) -> &'static [&'static str] {
+/// The flags of rules as the matrix gives them.
+fn flags(rules: &[Rule]) -> Vec<&'static str> {
+    let each = rules.iter().flat_map(|rule| flag(*rule, rules));
+    each.copied().collect()
+}
+
+/// What beats another beats a value that would be seen: such a value cannot stand alone, since all cells begin alike.
+fn flag(rule: Rule, among: &[Rule]) -> &'static [&'static str] {
+    let exact = among.contains(&Rule::FileMode) || among.contains(&Rule::ForceFilePerms);
     match rule {
         Rule::ReadOnly => &["--read-only"],
         Rule::NoOverwrite => &["--no-overwrite"],
@@ -24,6 +31,10 @@ fn flags(rule: Rule) -> &'static [&'static str] {
         Rule::Deny => &["--deny", "foreign", "--deny", "fdir", "--deny", "f?mp*"],
         Rule::FileMode => &["--file-mode", "0604"],
         Rule::DirMode => &["--dir-mode", "0711"],
+        Rule::ForceFilePerms if among.contains(&Rule::FileMode) => &["-m", "0666"],
+        Rule::ForceFilePerms => &["--force-file-perms", "0604"],
+        Rule::Umask if exact => &["-u", "046"],
+        Rule::Umask => &["--umask", "042"],
         Rule::IgnoreSize => &["--ignore-setstat", "size"],
         Rule::IgnorePerms => &["--ignore-setstat", "perms"],
         Rule::IgnoreTimes => &["--ignore-setstat", "times"],
@@ -237,11 +248,8 @@ impl Played<'_> {
             .iter_mut()
             .filter(|(name, _)| !free.before.contains_key(*name));
         for (_, entry) in made {
-            if matches!(op, Op::Open(_)) && self.rules.contains(&Rule::FileMode) {
-                entry.mode = FILE_MODE;
-            }
-            if op == Op::Mkdir && self.rules.contains(&Rule::DirMode) {
-                entry.mode = DIR_MODE;
+            if let Some(mode) = mode_of_new(self.rules, op) {
+                entry.mode = mode;
             }
         }
         expected
@@ -259,11 +267,7 @@ impl Played<'_> {
 }
 
 fn all_hold(rules: &[Rule]) {
-    let given: Vec<&str> = rules
-        .iter()
-        .flat_map(|rule| flags(*rule))
-        .copied()
-        .collect();
+    let given = flags(rules);
     let single = rules.len() == 1;
     let mut wrong = play(rules, &given, Place::Root, single);
     if single {
@@ -321,6 +325,12 @@ fn modes_are_exact_and_stay() {
 }
 
 #[test]
+fn modes_of_files_are_forced_and_a_umask_takes_bits_from_all() {
+    all_hold(&[Rule::ForceFilePerms]);
+    all_hold(&[Rule::Umask]);
+}
+
+#[test]
 fn attributes_that_are_ignored_are_answered_and_left() {
     for rule in [
         Rule::IgnoreSize,
@@ -366,6 +376,13 @@ const PAIRS: &[&[Rule]] = &[
     &[Rule::ReadOnly, Rule::IgnorePerms],
     &[Rule::Deny, Rule::IgnoreTimes],
     &[Rule::FileMode, Rule::DirMode],
+    &[Rule::FileMode, Rule::ForceFilePerms],
+    &[Rule::FileMode, Rule::Umask],
+    &[Rule::ForceFilePerms, Rule::Umask],
+    &[Rule::ForceFilePerms, Rule::DirMode],
+    &[Rule::DirMode, Rule::Umask],
+    &[Rule::DropBox, Rule::ForceFilePerms],
+    &[Rule::ForceFilePerms, Rule::IgnorePerms],
     &[Rule::AppendOnly, Rule::MaxFileSize],
     &[Rule::MaxFileSize, Rule::ReserveFree],
 ];
@@ -382,6 +399,8 @@ fn the_matrix_notices_a_rule_that_is_not_there() {
         Rule::Deny,
         Rule::FileMode,
         Rule::DirMode,
+        Rule::ForceFilePerms,
+        Rule::Umask,
         Rule::IgnoreSize,
         Rule::IgnorePerms,
         Rule::IgnoreTimes,
@@ -420,8 +439,9 @@ fn the_matrix_notices_a_rule_that_is_not_there() {
                 (Rule::AppendOnly, Rule::NoDelete)
                     | (Rule::ReadOnly, Rule::IgnorePerms)
                     | (Rule::Hide, Rule::Deny)
+                    | (Rule::FileMode, Rule::ForceFilePerms)
             );
-            let wrong = play(pair, flags(*left), Place::Root, false);
+            let wrong = play(pair, &flags(&[*left]), Place::Root, false);
             assert!(
                 implied || !wrong.is_empty(),
                 "{rule:?} is not missed in {pair:?}"

@@ -4,7 +4,8 @@
 //! without rules: [`Verdict::Free`] means the same reply and the same disk.
 
 use crate::effects::Effect;
-use crate::ground::OTHER;
+use crate::ground::{DIR_MODE, FILE_MODE, OTHER};
+use crate::operations::{ASKED_DIR, ASKED_FILE};
 use crate::support::wire::pflags;
 use crate::words::{At, Attr, By, Handled, Kind, Object, Op, Target, Thing, Way};
 
@@ -20,6 +21,8 @@ pub(crate) enum Rule {
     Deny,
     FileMode,
     DirMode,
+    ForceFilePerms,
+    Umask,
     IgnoreSize,
     IgnorePerms,
     IgnoreTimes,
@@ -74,6 +77,23 @@ pub(crate) fn seen(op: Op, object: Object, way: Way) -> Thing {
         thing.named = false;
     }
     thing
+}
+
+/// The mode that the rules give to what a request makes, if they have a say.
+pub(crate) fn mode_of_new(rules: &[Rule], op: Op) -> Option<u32> {
+    let given = |rule| rules.contains(&rule);
+    match op {
+        // The client's mode counts where no rule is exact.
+        Op::Open(_) if given(Rule::FileMode) || given(Rule::ForceFilePerms) => Some(FILE_MODE),
+        Op::Mkdir if given(Rule::DirMode) => Some(DIR_MODE),
+        Op::Open(_) if given(Rule::Umask) => Some(ASKED_FILE & !0o042),
+        // Beside what is exact the umask is another one, and a directory still gets it.
+        Op::Mkdir if given(Rule::Umask) => {
+            let exact = given(Rule::FileMode) || given(Rule::ForceFilePerms);
+            Some(ASKED_DIR & !(if exact { 0o046 } else { 0o042 }))
+        }
+        _ => None,
+    }
 }
 
 /// All outcomes that the rules allow, and what is refused if the handle itself is.
@@ -247,6 +267,8 @@ fn verdicts(rule: Rule, op: Op, thing: Thing, object: Object, way: Way) -> Vec<V
         }
         Rule::DirMode if sets(&[Attr::Perms]) && thing.kind == Kind::Dir => ignored(),
         Rule::FileMode | Rule::DirMode => vec![Verdict::Free],
+        // Of what is made they say the mode, and nothing else.
+        Rule::ForceFilePerms | Rule::Umask => vec![Verdict::Free],
         Rule::IgnoreSize if sets(&[Attr::Less, Attr::Same, Attr::More]) => ignored(),
         Rule::IgnorePerms if sets(&[Attr::Perms]) => ignored(),
         Rule::IgnoreTimes if sets(&[Attr::Times]) => ignored(),

@@ -8,6 +8,9 @@ use crate::words::{At, By, Handled, Object, Op, Target, Way};
 
 /// At the start of a file of 15 bytes it changes ten; at its end it passes what `--max-file-size` allows.
 const DATA: &str = "0123456789";
+/// The modes that a client asks for; from each a umask takes something.
+pub(crate) const ASKED_FILE: u32 = 0o666;
+pub(crate) const ASKED_DIR: u32 = 0o777;
 
 /// What a cell's request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +81,7 @@ pub(crate) fn perform(ground: &mut Ground, op: Op, object: Object, way: Way) -> 
     let onto = |target: Target| at(target.name());
     let packet = match op {
         Op::Open(flags) => {
-            let attrs = Attrs::NONE.permissions(0o600);
+            let attrs = Attrs::NONE.permissions(ASKED_FILE);
             let reply = ground.server.call(&request::open(&path, flags, &attrs));
             if let Reply::Handle(handle) = &reply {
                 ground.server.close(handle);
@@ -97,7 +100,7 @@ pub(crate) fn perform(ground: &mut Ground, op: Op, object: Object, way: Way) -> 
         Op::Lsetstat(attr) => request::lsetstat(path, &attr.attrs(size)),
         Op::Remove => request::remove(path),
         Op::Rmdir => request::rmdir(path),
-        Op::Mkdir => request::mkdir(path, &Attrs::NONE.permissions(0o700)),
+        Op::Mkdir => request::mkdir(path, &Attrs::NONE.permissions(ASKED_DIR)),
         Op::Symlink => request::symlink("anything", path),
         Op::Rename(target) => request::rename(path, onto(target)),
         Op::PosixRename(target) => request::posix_rename(path, onto(target)),
