@@ -227,6 +227,22 @@ fn group_by_gid(gid: u32) -> Option<Vec<u8>> {
     Some(group.name.into_bytes())
 }
 
+/// Whether a user is called `name`.
+#[must_use]
+pub fn is_user(name: &[u8]) -> bool {
+    user_by_name(name).is_some()
+}
+
+/// Whether a group is called `name`.
+#[must_use]
+pub fn is_group(name: &[u8]) -> bool {
+    if STATIC {
+        return files::is_group(name);
+    }
+    let name = std::str::from_utf8(name);
+    name.is_ok_and(|name| matches!(Group::from_name(name), Ok(Some(_))))
+}
+
 /// The home directory of the user called `name`, as passwd has it.
 #[must_use]
 pub fn home_of(name: &[u8]) -> Option<PathBuf> {

@@ -3,12 +3,13 @@
 //! It becomes the user whom it is asked about, so that the kernel itself says what that user may do, and at last locks
 //! itself in as a session does, to tell which locks there are.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::{File, Setting};
+use super::file::{File, Setting, Table};
 use super::keys::{self, Kind};
 use super::question::{Asked, Question};
 use super::report::{Finding, From, Report, Shown, Value, Weight};
@@ -168,20 +169,36 @@ impl Report {
         }
     }
 
-    /// Tables for users who do not exist.
+    /// Tables for users and groups that do not exist.
     fn strangers(&mut self, told: &Told) {
-        let tables = told.file.iter().flat_map(|file| &file.tables);
-        let patterns = tables.flat_map(|table| table.criteria.user.iter().flatten());
-        let names = patterns.filter_map(super::matching::Pattern::name);
-        let mut unknown: Vec<_> = names
-            .filter(|name| identity::home_of(name).is_none())
-            .map(|name| name.escape_ascii().to_string())
-            .collect();
-        unknown.sort();
-        unknown.dedup();
-        for name in unknown {
-            let what = format!("[[match]]: there is no user \"{name}\"");
-            self.add(Weight::Warning, what, "correct the name");
+        let Some(file) = &told.file else {
+            return;
+        };
+        let mut asked = HashMap::new();
+        for Table { criteria, .. } in &file.tables {
+            let users = criteria.user.iter().flatten();
+            let groups = criteria.group.iter().flatten();
+            let all = users.map(|user| ("user", user));
+            for (key, pattern) in all.chain(groups.map(|group| ("group", group))) {
+                let Some(name) = pattern.name() else {
+                    continue;
+                };
+                // Each once: the name service may be on another host.
+                let stands = asked.entry((key, name)).or_insert_with(|| match key {
+                    "user" => identity::is_user(name),
+                    _ => identity::is_group(name),
+                });
+                if *stands {
+                    continue;
+                }
+                let (path, name) = (file.path.display(), name.escape_ascii());
+                let what = format!(
+                    "{path}:{}: {key}: there is no {key} \"{name}\"",
+                    pattern.line
+                );
+                let remedy = "correct the name; as it is, it holds for nobody";
+                self.add(Weight::Warning, what, remedy);
+            }
         }
     }
 

@@ -216,10 +216,11 @@ impl<'t> Reader<'t> {
                 let why = format!("{}, and not {}", LIST, a(element.get_ref()));
                 return Err(self.wrong(&element.span(), Some(key), &why));
             };
+            let (line, _) = self.place(&element.span());
             for text in text.split(',').map(str::trim) {
                 let pattern = match key {
-                    "address" => Pattern::of_address(text),
-                    _ => Pattern::of_name(text),
+                    "address" => Pattern::of_address(text, line),
+                    _ => Pattern::of_name(text, line),
                 };
                 patterns.push(pattern.map_err(|why| {
                     self.wrong(&element.span(), Some(key), &format!("\"{text}\": {why}"))

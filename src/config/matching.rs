@@ -82,6 +82,8 @@ fn any(patterns: &[Pattern], is: impl Fn(&What) -> bool) -> bool {
 pub(super) struct Pattern {
     negated: bool,
     what: What,
+    /// Of the file, from 1.
+    pub(super) line: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,11 +99,12 @@ impl Pattern {
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub(super) fn of_name(text: &str) -> Result<Self, &'static str> {
+    pub(super) fn of_name(text: &str, line: usize) -> Result<Self, &'static str> {
         let (negated, text) = negated(text)?;
         Ok(Self {
             negated,
             what: What::Glob(text.as_bytes().to_vec()),
+            line,
         })
     }
 
@@ -120,7 +123,7 @@ impl Pattern {
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub(super) fn of_address(text: &str) -> Result<Self, &'static str> {
+    pub(super) fn of_address(text: &str, line: usize) -> Result<Self, &'static str> {
         let (negated, text) = negated(text)?;
         let what = if text.contains(['*', '?']) {
             let known = |letter: char| letter.is_ascii_hexdigit() || "*?.:".contains(letter);
@@ -131,7 +134,11 @@ impl Pattern {
         } else {
             net(text)?
         };
-        Ok(Self { negated, what })
+        Ok(Self {
+            negated,
+            what,
+            line,
+        })
     }
 }
 

@@ -36,6 +36,14 @@ pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
     })
 }
 
+/// Whether a group is called so.
+pub(super) fn is_group(name: &[u8]) -> bool {
+    entry("/etc/group", |fields| {
+        (fields.first() == Some(&name)).then_some(())
+    })
+    .is_some()
+}
+
 /// The groups that list a user.
 pub(super) fn groups_of(user: &[u8]) -> Vec<u32> {
     let text = std::fs::read("/etc/group").unwrap_or_default();

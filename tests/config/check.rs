@@ -66,6 +66,44 @@ fn each_wrong_set_up_is_found_and_comes_with_a_remedy() {
 }
 
 #[test]
+fn names_that_are_nobody_s_are_found_wherever_they_stand_and_others_are_not() {
+    // A user's name is no group's, and the reverse: each is looked up as what it is.
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    let name = &account.name;
+    let ground = ground(&format!(
+        "[[match]]\nuser = [\"{name}\", \"root\"]\ngroup = \"{name},adm , shadow\"\n\
+         [[match]]\nuser = [\"shadow\", \"??\", \"!nobody-1\",\n \"nobody-2\"]\n\
+         [[match]]\ngroup = [\"nobody\", \"!nobody-3\", \"nobody-*\", \"nobody-4\", \"wh\\u0021el\"]\n"
+    ));
+    let expected = [
+        "{tree}/config:5: user: there is no user \"shadow\"",
+        "{tree}/config:6: user: there is no user \"nobody-2\"",
+        "{tree}/config:8: group: there is no group \"nobody\"",
+        "{tree}/config:8: group: there is no group \"nobody-4\"",
+        "{tree}/config:8: group: there is no group \"wh!el\"",
+    ];
+    let said = text(&ground, &check(&ground, &[]));
+    let found: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("there is no"))
+        .collect();
+    let lines = expected.map(|what| format!("warning  {what}"));
+    assert_eq!(found, lines, "{said}");
+    let finished = check(&ground, &["--json"]);
+    assert_eq!(finished.status.code(), Some(0));
+    let json = text(&ground, &finished);
+    for what in expected {
+        let what = what.replace('"', "\\\"");
+        let finding = format!(
+            "{{\"level\":\"warning\",\"text\":\"{what}\",\"remedy\":\"correct the name; as it is, it holds for nobody\"}}"
+        );
+        assert!(json.contains(&finding), "{finding} is not in\n{json}");
+    }
+    assert_eq!(json.matches("there is no").count(), expected.len());
+}
+
+#[test]
 fn what_is_right_has_no_finding_but_the_locks() {
     let ground = ground("root = \"{tree}/root\"\nno-overwrite = true\nno-delete = true");
     for user in [&[][..], &["--user", "root"]] {

@@ -160,8 +160,15 @@ pub(crate) const WRONG: &[(&str, &[&str], &str, &str, &str)] = &[
         "[[match]]\nuser = [\"nobody-has-this-name\", \"nobody-*\", \"!nobody-else\", \"root\"]",
         &[],
         "warning",
-        "[[match]]: there is no user \"nobody-has-this-name\"",
-        "correct the name",
+        "{tree}/config:2: user: there is no user \"nobody-has-this-name\"",
+        "correct the name; as it is, it holds for nobody",
+    ),
+    (
+        "[[match]]\naddress = \"192.0.2.1\"\n[[match]]\ngroup = [\n\"root\", \"!none-of-us\",\n\"no-such-*\", \"no-such-group\"]",
+        &[],
+        "warning",
+        "{tree}/config:6: group: there is no group \"no-such-group\"",
+        "correct the name; as it is, it holds for nobody",
     ),
     (
         "sandbox = \"off\"",
