@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod atomic_descriptors;
 mod calls;
 mod channels;
 mod client_gone;
