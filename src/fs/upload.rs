@@ -36,6 +36,8 @@ struct Upload {
     path: Vec<u8>,
     /// The name that it has until then, in the same directory.
     hidden: Vec<u8>,
+    /// What was made by that name.
+    file: Id,
     /// Whether it may take nothing's place.
     exclusive: bool,
     /// Whether something stood there when it was opened.
@@ -47,12 +49,22 @@ impl Upload {
         Place::of_upload(Dirfd::Held(self.dir.as_fd()), name, &self.path)
     }
 
+    /// Whether the file still has its unlisted name: another process may have put something of its own there.
+    ///
+    /// # Errors
+    /// `ESTALE` where it has not; as fstatat(2).
+    fn stands(&self) -> Result<()> {
+        match Id::of(&self.place(&self.hidden).lstat()?) == self.file {
+            true => Ok(()),
+            false => Err(Errno::ESTALE),
+        }
+    }
+
+    /// Removes the file, and nothing else that has its name.
     fn remove(&self) {
-        let _ = unlinkat(
-            &*self.dir,
-            self.hidden.as_slice(),
-            UnlinkatFlags::NoRemoveDir,
-        );
+        if self.stands().is_ok() {
+            unname(&self.dir, &self.hidden);
+        }
     }
 }
 
@@ -75,8 +87,8 @@ impl Pending {
     /// Gives the file the name that it was opened by.
     ///
     /// # Errors
-    /// `EEXIST` for an exclusive one, where something has appeared; what the judge says of taking its place; as rename(2). What was
-    /// uploaded is gone then.
+    /// `EEXIST` for an exclusive one, where something has appeared; `ESTALE` where another process has put something in the place of the
+    /// file; what the judge says of taking the place of what is there; as rename(2). What was uploaded is gone then.
     pub(super) fn commit(self, judge: &Arc<dyn Judge>, file: &OwnedFd) -> Answer<()> {
         // Removed by its name meanwhile: it ends with its handle, as any file does.
         let Some(upload) = self.uploads.take(self.serial) else {
@@ -93,15 +105,12 @@ impl Pending {
 impl Upload {
     fn commit(&self, judge: &Arc<dyn Judge>, file: &OwnedFd) -> Answer<()> {
         let (from, to) = (self.place(&self.hidden), self.place(&self.name));
-        if Id::of(&from.lstat()?) != Id::of_fd(file)? {
-            // Somebody has put something else there.
-            return Err(Errno::ESTALE.into());
-        }
+        self.stands()?;
         for _ in 0..RETRIES {
             match to.lstat() {
                 Err(Errno::ENOENT) => match move_to_free(&from, &to) {
                     Err(Errno::EEXIST) => {}
-                    result => return Ok(result?),
+                    result => return Ok(result.and_then(|()| self.arrived(&to))?),
                 },
                 Ok(_) if self.exclusive => return Err(Errno::EEXIST.into()),
                 Ok(there) => {
@@ -111,6 +120,7 @@ impl Upload {
                         Deed::at(Effect::Truncate, &to, Some(&there)),
                     ])?;
                     replace_name(&from, &to)?;
+                    self.arrived(&to)?;
                     if !self.over {
                         if let Some(file) = Identity::of(file.as_fd()) {
                             judge.unmade(file);
@@ -122,6 +132,21 @@ impl Upload {
             }
         }
         Err(Errno::EAGAIN.into())
+    }
+
+    /// Whether it is what has its name now: a rename goes by names, and the last look at the unlisted one was before.
+    ///
+    /// Who puts something else there in between could as well rename that to where it stands now; so it stays, but the client is told. A
+    /// link to the open file would leave no such moment; it needs /proc, though, and who waits for files waits for the event of a rename.
+    /// Who takes the file away at once does what uploads are for.
+    ///
+    /// # Errors
+    /// `ESTALE` where something else has its name.
+    fn arrived(&self, to: &Place<'_>) -> Result<()> {
+        match to.lstat() {
+            Ok(there) if Id::of(&there) != self.file => Err(Errno::ESTALE),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -158,6 +183,7 @@ impl Uploads {
             Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
             error => error,
         })?;
+        let made = Id::of_fd(&file).inspect_err(|_| unname(&dir, &hidden))?;
         let upload = Upload {
             serial: RandomState::new().build_hasher().finish(),
             id,
@@ -165,6 +191,7 @@ impl Uploads {
             name: place.name.to_vec(),
             path: place.canonical().to_vec(),
             hidden,
+            file: made,
             exclusive: how.flags.contains(OFlag::O_EXCL),
             over: old.is_some(),
         };
@@ -218,6 +245,7 @@ impl Uploads {
             .find(|upload| Some(upload.serial) == serial);
         let upload = upload.ok_or(Errno::ENOENT)?;
         if upload.id != id {
+            upload.stands()?;
             let to = Place::of_upload(Dirfd::Held(dir.as_fd()), &upload.hidden, new.canonical());
             move_to_free(&upload.place(&upload.hidden), &to)?;
         }
@@ -274,6 +302,10 @@ pub(super) fn is_unlisted(name: &[u8]) -> bool {
 fn unlisted() -> Vec<u8> {
     let random = RandomState::new().build_hasher().finish();
     [PREFIX, format!("{random:016x}").as_bytes()].concat()
+}
+
+fn unname(dir: &OwnedFd, name: &[u8]) {
+    let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
 }
 
 /// Gives `new` the owner, the mode and the ACL of `old`.

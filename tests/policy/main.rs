@@ -11,6 +11,7 @@
 mod atomic;
 mod atomic_ends;
 mod atomic_killed;
+mod atomic_swaps;
 mod cells;
 mod clients;
 mod effects;
