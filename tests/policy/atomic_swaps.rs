@@ -345,6 +345,9 @@ fn at_whatever_moment_it_is_put_there_no_answer_is_false() {
                 assert!(started.elapsed() < 10 * LONG, "{published} and {refused}");
                 number += 1;
                 let name = format!("file{number}");
+                if number % 2 == 0 && !flags.contains(&"--no-overwrite") {
+                    ground.tree.file(format!("root/{name}"), "what was there");
+                }
                 let handle = ground.server.open(&name, UPLOAD);
                 ground.server.ok(&write(&handle, 0, "ours"));
                 let reply = ground.server.call(&close(&handle));
