@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use nix::errno::Errno;
 use nix::sys::stat::SFlag;
 use nix::sys::statvfs::fstatvfs;
-use rustix::fs::{AtFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
 
 use super::ops::FileStat;
 use super::place::{Id, Place, kind};
@@ -185,21 +185,39 @@ impl Identity {
         Self::ask(dir, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    /// Of the directory or link that was just made by this name; none where another process has put there what cannot be it.
+    ///
+    /// mkdirat(2) gives no descriptor, so it is the name that is asked. What has been in use is told by having changed since it came to be;
+    /// what somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that.
+    pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Self> {
+        let found = statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, WANTED).ok()?;
+        let made = Self::told(&found);
+        let same = SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT == kind;
+        let changed = (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
+        let fresh = made.birth.is_none_or(|birth| changed <= birth);
+        (same && fresh).then_some(made)
+    }
+
     /// Of what is open.
     pub(super) fn of(file: BorrowedFd<'_>) -> Option<Self> {
         Self::ask(file, b"", AtFlags::EMPTY_PATH)
     }
 
     fn ask(dir: BorrowedFd<'_>, name: &[u8], flags: AtFlags) -> Option<Self> {
-        let wanted = StatxFlags::INO | StatxFlags::BTIME;
-        let found = statx(dir, name, flags, wanted).ok()?;
+        statx(dir, name, flags, WANTED)
+            .ok()
+            .as_ref()
+            .map(Self::told)
+    }
+
+    fn told(found: &Statx) -> Self {
         let device = nix::libc::makedev(found.stx_dev_major, found.stx_dev_minor);
         let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
         let birth = found.stx_btime;
-        Some(Self {
+        Self {
             id: Id::new(device, found.stx_ino),
             birth: known.then_some((birth.tv_sec, birth.tv_nsec)),
-        })
+        }
     }
 }
 
@@ -292,3 +310,9 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// The object counts as another's, since it has taken the place of one.
     fn unmade(&self, object: Identity);
 }
+
+/// What is asked of an object.
+const WANTED: StatxFlags = StatxFlags::TYPE
+    .union(StatxFlags::INO)
+    .union(StatxFlags::MTIME)
+    .union(StatxFlags::BTIME);

@@ -241,7 +241,7 @@ impl View {
             if let Some(exact) = exact {
                 set_exactly(place, exact)?;
             }
-            self.made(place);
+            self.made(place, SFlag::S_IFDIR);
             Ok(())
         })
     }
@@ -261,7 +261,7 @@ impl View {
             free(place)?;
             self.not_config(place)?;
             symlinkat(target, place.dir(), &*place.entry())?;
-            self.made(place);
+            self.made(place, SFlag::S_IFLNK);
             Ok(())
         })
     }
@@ -378,9 +378,9 @@ impl View {
     }
 
     /// Tells of what was just made in `place`.
-    fn made(&self, place: &Place<'_>) {
+    fn made(&self, place: &Place<'_>, kind: SFlag) {
         if let Some(judge) = self.judge() {
-            if let Some(made) = Identity::at(place.dir(), &place.name) {
+            if let Some(made) = Identity::of_new(place.dir(), &place.name, kind) {
                 judge.made(made);
             }
         }

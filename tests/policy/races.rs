@@ -5,11 +5,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
+use crate::support::fault::Fault;
 use crate::support::wire::pflags::{APPEND, CREAT, READ, TRUNC, WRITE};
-use crate::support::{Attrs, Reply, Server, Tree, request, show};
+use crate::support::{Attrs, Reply, Server, Tree, request, show, under_test};
 
 /// Where the session sees the tree: the host's, and as a root.
 fn views(tree: &Tree, flags: &[&str]) -> [Server; 2] {
@@ -320,4 +322,49 @@ fn lists(server: &mut Server, path: &str) {
         );
     }
     server.close(&handle);
+}
+
+#[test]
+fn what_takes_the_place_of_what_was_just_made_is_not_taken_for_it() {
+    for (flag, refused) in [
+        ("--no-delete", (3, "Permission denied: --no-delete")),
+        ("--drop-box", (2, "No such file")),
+    ] {
+        let tree = Tree::new();
+        tree.dir("theirs");
+        // A tick of the clock that files get their times from.
+        thread::sleep(Duration::from_millis(20));
+        tree.file("theirs/file", "theirs");
+        tree.file("file", "theirs");
+        // The session stands still between making it and looking what it is, in microseconds.
+        let made = "mkdirat,mkdir,symlinkat,symlink:delay_exit=400000";
+        let mut server = Fault::traced(made, under_test(), &tree)
+            .args(["--root", ".", flag])
+            .connect();
+        for (ask, name, theirs) in [
+            (request::mkdir("a", &Attrs::NONE), "a", "theirs"),
+            (request::mkdir("b", &Attrs::NONE), "b", "file"),
+            (request::symlink("file", "c"), "c", "b"),
+        ] {
+            if flag == "--drop-box" && name == "c" {
+                continue;
+            }
+            server.send(&ask);
+            thread::sleep(Duration::from_millis(200));
+            fs::rename(tree.at(name), tree.at(format!("was-{name}"))).unwrap();
+            fs::rename(tree.at(theirs), tree.at(name)).unwrap();
+            assert_eq!(server.receive().1.code(), 0);
+            let before = tree.snapshot();
+            for ask in [request::rename(name, "gone"), request::remove(name)] {
+                let reply = server.call(&ask);
+                let status = reply.status();
+                assert_eq!((status.code, &*status.text), refused, "{flag} {name}");
+            }
+            assert_eq!(before.differences(&tree.snapshot()), [""; 0]);
+        }
+        // Where nobody meddles, it is the session's.
+        server.ok(&request::mkdir("own", &Attrs::NONE));
+        server.ok(&request::rename("own", "own2"));
+        server.ok(&request::rmdir("own2"));
+    }
 }
