@@ -76,7 +76,7 @@ fn rclone(person: &Person, local: &Tree, arguments: &[&str]) -> Ran {
 
 fn restic(person: &Person, local: &Tree, arguments: &[&str]) -> Ran {
     let ssh = format!("ssh -F {} {HOST} -s sftp", person.config_of(0).display());
-    // What is refused it tries again for a quarter of an hour.
+    // What is refused it tries again for most of a minute, once a file.
     let mut restic = Command::new("timeout");
     restic
         .args(["8", "restic"])
@@ -217,6 +217,18 @@ fn backups_cannot_be_rewritten_by_who_has_the_key() {
     for (path, what) in before.iter().filter(|(path, _)| path.is_file()) {
         assert_eq!(after.get(path), Some(what), "{}", path.display());
     }
+    // Killed, it has left its lock there: with this key nobody takes that away.
+    let locked = restic(&person, &local, &["backup", "tree"]);
+    assert!(locked.stderr.contains("already locked"), "{locked:?}");
+    assert!(!restic(&person, &local, &["unlock"]).status.success());
+    let mut unlock = Command::new("restic");
+    unlock
+        .args(["--no-cache", "unlock", "--repo"])
+        .arg(person.home().join("backup/repository"))
+        .env("RESTIC_PASSWORD", "throwaway")
+        .env("HOME", local.root());
+    run(&mut unlock, Input::Null).success();
+    restic(&person, &local, &["backup", "tree"]).success();
     let restore = ["restore", "latest", "--no-lock", "--target", "back"];
     restic(&person, &local, &restore).success();
     assert_eq!(local.read("back/tree/file"), b"what matters today");
