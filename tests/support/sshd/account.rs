@@ -46,8 +46,7 @@ impl Place {
     pub(crate) fn install(&self, binary: &Path) -> PathBuf {
         let copy = self.0.join(binary.file_name().unwrap());
         if !copy.exists() {
-            fs::copy(binary, &copy)
-                .unwrap_or_else(|error| panic!("cannot copy {}: {error}", binary.display()));
+            copy_program(binary, &copy);
             fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
         }
         copy
@@ -59,6 +58,15 @@ impl Place {
         text.replace("{server}", server.to_str().unwrap())
             .replace("{dir}", self.0.to_str().unwrap())
     }
+}
+
+/// Copies a program that is run at once.
+#[track_caller]
+fn copy_program(from: &Path, to: &Path) {
+    // By another process: what a test beside this one starts would inherit the descriptor for a moment, and a program that somebody has
+    // open for writing does not run (ETXTBSY).
+    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(copied.success(), "cannot copy {}", from.display());
 }
 
 impl Drop for Place {
