@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::ground::*;
 
-fn curl(ground: &Ground) -> Command {
+pub(crate) fn curl(ground: &Ground) -> Command {
     let sshd = &ground.sshd;
     // curl looks up known hosts in the home.
     let ssh = ground.local.join(".ssh");
@@ -34,7 +34,7 @@ fn curl(ground: &Ground) -> Command {
 }
 
 /// The address of a file at the server's side, every odd byte in hexadecimal.
-fn url(ground: &Ground, path: &Path) -> String {
+pub(crate) fn url(ground: &Ground, path: &Path) -> String {
     let mut url = format!("sftp://127.0.0.1:{}", ground.sshd.port);
     for &byte in seen(path).as_os_str().as_bytes() {
         if byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte) {
@@ -47,7 +47,7 @@ fn url(ground: &Ground, path: &Path) -> String {
 }
 
 /// A path in a command, quoted as curl reads it.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!(
         "\"{}\"",
         seen(path)

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use crate::ground::*;
 use crate::support::sshd::HOST;
 
-fn lftp(ground: &Ground, commands: &str) -> Command {
+pub(crate) fn lftp(ground: &Ground, commands: &str) -> Command {
     let settings = format!(
         "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set xfer:clobber yes; \
          set sftp:connect-program \"ssh -a -x -F {}\"; open sftp://{HOST}; ",
@@ -30,7 +30,7 @@ fn play(ground: &Ground, commands: &str) -> Output {
 }
 
 /// A path in quotes, as lftp reads them.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!(
         "\"{}\"",
         seen(path)

@@ -20,6 +20,7 @@ mod putty;
 mod rclone;
 mod restic;
 mod rules;
+mod rules_table;
 mod scp;
 mod script;
 mod sftp;

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::ground::*;
 use crate::putty::{client, login, no_pattern};
 
-fn psftp(ground: &Ground, commands: &[String]) -> Command {
+pub(crate) fn psftp(ground: &Ground, commands: &[String]) -> Command {
     let batch = ground.keep("batch", (commands.join("\n") + "\n").as_bytes());
     let mut psftp = client(ground, "psftp");
     // Without -be the first failure ends the batch with status 1.
@@ -20,7 +20,7 @@ fn play(ground: &Ground, commands: &[String]) -> Output {
     succeed(&mut psftp(ground, commands))
 }
 
-fn line(command: &str, paths: &[&Path]) -> String {
+pub(crate) fn line(command: &str, paths: &[&Path]) -> String {
     let quoted = paths
         .iter()
         .map(|path| format!(" \"{}\"", seen(path).to_str().unwrap().replace('"', "\"\"")));

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::ground::*;
 
-fn rclone(ground: &Ground) -> Command {
+pub(crate) fn rclone(ground: &Ground) -> Command {
     let sshd = &ground.sshd;
     let mut rclone = Command::new("rclone");
     // The checks go by SFTP too, not by md5sum in a shell.
@@ -38,7 +38,7 @@ fn rclone(ground: &Ground) -> Command {
     rclone
 }
 
-fn there(path: &Path) -> OsString {
+pub(crate) fn there(path: &Path) -> OsString {
     let mut operand = OsString::from(":sftp:");
     operand.push(seen(path));
     operand

@@ -10,14 +10,14 @@ use crate::ground::*;
 use crate::support::sshd::HOST;
 
 /// The remote operand of a put, which scp takes as it stands.
-fn to(path: &Path) -> OsString {
+pub(crate) fn to(path: &Path) -> OsString {
     let mut operand = OsString::from(format!("{HOST}:"));
     operand.push(seen(path));
     operand
 }
 
 /// The remote operand of a get, which scp expands: what is special to glob(3) is quoted.
-fn from(path: &Path) -> OsString {
+pub(crate) fn from(path: &Path) -> OsString {
     let mut operand = format!("{HOST}:").into_bytes();
     for &byte in seen(path).as_os_str().as_bytes() {
         if b"*?[]{}\\".contains(&byte) {

@@ -46,6 +46,13 @@ impl Script {
         lines
     }
 
+    /// The client about to play it. An operation with a `-` before it may fail.
+    pub(crate) fn command(self, ground: &Ground, client: Client) -> Command {
+        let mut command = client.command(ground);
+        command.args(self.0);
+        command
+    }
+
     /// Plays it; its last operation has to fail. What was said.
     #[track_caller]
     pub(crate) fn refused(self, ground: &Ground, client: Client) -> String {

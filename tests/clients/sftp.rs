@@ -10,7 +10,7 @@ use crate::ground::*;
 use crate::support::sshd::HOST;
 
 /// `sftp -b` with these commands.
-fn sftp(ground: &Ground, commands: &[Vec<u8>]) -> Command {
+pub(crate) fn sftp(ground: &Ground, commands: &[Vec<u8>]) -> Command {
     let batch = ground.keep("batch", &commands.join(&b'\n'));
     let mut sftp = ground.sshd.sftp();
     sftp.arg("-b").arg(batch).arg(HOST);
@@ -22,7 +22,7 @@ fn play(ground: &Ground, commands: &[Vec<u8>]) -> Output {
 }
 
 /// A command and its paths, as the client has to name them and quoted as sftp wants it.
-fn line(command: &str, paths: &[&Path]) -> Vec<u8> {
+pub(crate) fn line(command: &str, paths: &[&Path]) -> Vec<u8> {
     let mut line = command.as_bytes().to_vec();
     for path in paths {
         line.extend(b" \"");

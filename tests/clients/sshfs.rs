@@ -23,7 +23,7 @@ impl Mount {
         Self::with(ground, &[])
     }
 
-    fn with(ground: &Ground, options: &[&str]) -> Self {
+    pub(crate) fn with(ground: &Ground, options: &[&str]) -> Self {
         for program in ["sshfs", "fusermount3"] {
             installed(program.as_ref());
         }
@@ -60,6 +60,11 @@ impl Mount {
 
     pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.at.join(name)
+    }
+
+    /// The process that is the client.
+    pub(crate) fn pid(&self) -> u32 {
+        self.sshfs.id()
     }
 
     /// In the kernel's list: a mount whose sshfs has died is there, but answers nothing.

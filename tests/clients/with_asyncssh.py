@@ -1,4 +1,7 @@
-"""Drives asyncssh as its arguments say: OP ARG... ; OP ARG... Answers end in NUL."""
+"""Drives asyncssh as its arguments say: OP ARG... ; OP ARG... Answers end in NUL.
+
+An OP with a - before it may fail: what was raised is told, and the next one follows.
+"""
 
 import asyncio
 import os
@@ -133,7 +136,14 @@ async def main():
     # Newer versions are asked for, as far as asyncssh has them: the server's answer is 3.
     async with connection as ssh, ssh.start_sftp_client(sftp_version=6, path_encoding=None) as sftp:
         for name, *arguments in operations:
-            for answer in await OPERATIONS[name.decode()](sftp, *arguments) or []:
+            try:
+                told = await OPERATIONS[name.decode().lstrip("-")](sftp, *arguments) or []
+            except Exception as error:
+                if not name.startswith(b"-"):
+                    raise
+                print(name, arguments, repr(error), file=sys.stderr)
+                continue
+            for answer in told:
                 line = answer if isinstance(answer, bytes) else answer.encode("utf-8", "surrogateescape")
                 sys.stdout.buffer.write(line + b"\0")
 

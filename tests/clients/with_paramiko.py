@@ -1,4 +1,7 @@
-"""Drives paramiko as its arguments say: OP ARG... ; OP ARG... Answers end in NUL."""
+"""Drives paramiko as its arguments say: OP ARG... ; OP ARG... Answers end in NUL.
+
+An OP with a - before it may fail: what was raised is told, and the next one follows.
+"""
 
 import os
 import sys
@@ -159,7 +162,14 @@ def main():
             operations[-1].append(argument)
     with connect() as client, client.open_sftp() as sftp:
         for name, *arguments in operations:
-            for answer in OPERATIONS[name.decode()](sftp, *arguments) or []:
+            try:
+                answers = OPERATIONS[name.decode().lstrip("-")](sftp, *arguments) or []
+            except Exception as error:
+                if not name.startswith(b"-"):
+                    raise
+                print(name, arguments, repr(error), file=sys.stderr)
+                continue
+            for answer in answers:
                 line = answer if isinstance(answer, bytes) else answer.encode("utf-8", "surrogateescape")
                 sys.stdout.buffer.write(line + b"\0")
 

@@ -1,4 +1,5 @@
 // Drives ssh2 and ssh2-sftp-client as its arguments say: OP ARG... ; OP ARG... Answers end in NUL.
+// An OP with a - before it may fail: what was raised is told, and the next one follows.
 
 import { createReadStream, createWriteStream, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -86,7 +87,10 @@ try {
     hostVerifier: (key) => key.equals(hostKey),
   });
   for (const [name, ...args] of script) {
-    const answers = await operations[name](...args);
+    const answers = await operations[name.replace(/^-/, '')](...args).catch((error) => {
+      if (!name.startsWith('-')) throw error;
+      console.error(`${name} ${args.join(' ')}: ${error.message}`);
+    });
     if (Array.isArray(answers)) for (const answer of answers) process.stdout.write(`${answer}\0`);
   }
 } catch (error) {
