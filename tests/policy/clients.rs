@@ -61,6 +61,39 @@ fn winscp_uploads_by_a_filepart_under_each_rule_that_takes_new_files() {
 }
 
 #[test]
+fn winscp_does_not_finish_the_filepart_of_an_earlier_session_where_names_or_content_stay() {
+    for (flag, resumed, renamed) in [
+        ("--no-overwrite", PERMISSION_DENIED, OK),
+        ("--no-delete", OK, PERMISSION_DENIED),
+        ("--append-only", OK, PERMISSION_DENIED),
+        ("--drop-box", PERMISSION_DENIED, NO_SUCH_FILE),
+        ("--atomic-upload", OK, OK),
+    ] {
+        let tree = Tree::new();
+        tree.file("new.filepart", "the first half, ");
+        let mut server = session(&tree, &[flag]);
+        let open = request::open("new.filepart", WRITE | CREAT, &Attrs::NONE);
+        let content = match server.call(&open) {
+            Reply::Handle(handle) => {
+                server.ok(&request::write(&handle, 16, "the second"));
+                server.close(&handle);
+                assert_eq!(resumed, OK, "{flag}");
+                "the first half, the second"
+            }
+            refused => {
+                assert_eq!(refused.code(), resumed, "{flag}");
+                "the first half, "
+            }
+        };
+        let code = server.code(&request::rename("new.filepart", "new"));
+        assert_eq!(code, renamed, "{flag}");
+        let stands = if renamed == OK { "new" } else { "new.filepart" };
+        assert_eq!(tree.read(stands), content.as_bytes(), "{flag}");
+        assert_eq!(tree.has("new"), renamed == OK, "{flag}");
+    }
+}
+
+#[test]
 fn an_editor_that_saves_over_its_file_is_refused_and_the_file_stays() {
     let tree = Tree::new();
     for (flags, flag) in [
