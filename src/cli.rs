@@ -1,5 +1,6 @@
 //! The command line: OpenSSH's letters with OpenSSH's strictness, each with a long name, and what they mean.
 
+mod error;
 mod line;
 mod paths;
 mod split;
@@ -17,6 +18,7 @@ use crate::policy::{self, Policy, Rules};
 use crate::sandbox;
 use crate::session::dispatch::REQUESTS;
 use crate::session::extended::EXTENSIONS;
+pub use error::Error;
 pub use line::{Line, question, word};
 
 /// What was typed.
@@ -171,94 +173,6 @@ pub enum Request {
         /// The exit status.
         status: u8,
     },
-}
-
-/// What was typed cannot be.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum Error {
-    #[error("{text}")]
-    Usage { text: String, flag: Option<String> },
-    #[error("Invalid query type")]
-    Query,
-    #[error("Invalid log level \"{0}\"")]
-    LogLevel(String),
-    #[error("Invalid log facility \"{0}\"")]
-    LogFacility(String),
-    #[error("Invalid umask \"{0}\"")]
-    Umask(String),
-    #[error("Invalid file mode \"{0}\"")]
-    FileMode(String),
-    #[error("Permitted requests already set")]
-    AllowedTwice,
-    #[error("Refused requests already set")]
-    DeniedTwice,
-    #[error("Invalid start directory \"{path}\": {why}")]
-    StartDirectory { path: String, why: &'static str },
-    #[error("Invalid --config \"{path}\": {why}")]
-    Config { path: String, why: &'static str },
-    #[error("Invalid {flag} \"{value}\": {why}")]
-    Jail {
-        flag: &'static str,
-        value: String,
-        why: &'static str,
-    },
-    #[error("--bind needs --root: without it the client sees the whole host")]
-    BindWithoutRoot,
-    #[error(transparent)]
-    Policy(#[from] policy::Invalid),
-}
-
-impl Error {
-    /// The exit status, OpenSSH's: 255 where it calls fatal().
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        match self {
-            Self::Usage { .. }
-            | Self::Query
-            | Self::Config { .. }
-            | Self::LogLevel(_)
-            | Self::LogFacility(_)
-            | Self::Jail { .. }
-            | Self::BindWithoutRoot
-            | Self::Policy(_) => 1,
-            Self::Umask(_)
-            | Self::FileMode(_)
-            | Self::AllowedTwice
-            | Self::DeniedTwice
-            | Self::StartDirectory { .. } => 255,
-        }
-    }
-
-    /// The long name of the flag whose value is wrong.
-    #[must_use]
-    pub fn flag(&self) -> Option<&str> {
-        match self {
-            Self::Usage { flag, .. } => flag.as_deref(),
-            Self::Query => Some("query"),
-            Self::LogLevel(_) => Some("log-level"),
-            Self::LogFacility(_) => Some("log-facility"),
-            Self::Umask(_) => Some("umask"),
-            Self::FileMode(_) => Some("force-file-perms"),
-            Self::AllowedTwice => Some("allow-requests"),
-            Self::DeniedTwice => Some("deny-requests"),
-            Self::StartDirectory { .. } => Some("start-directory"),
-            Self::Config { .. } => Some("config"),
-            Self::Jail { flag, .. } => flag.strip_prefix("--"),
-            Self::BindWithoutRoot => Some("bind"),
-            Self::Policy(invalid) => invalid.flag().strip_prefix("--"),
-        }
-    }
-
-    fn is_fatal(&self) -> bool {
-        self.exit_status() == 255
-    }
-
-    /// Whether it goes to the log too. A usage is for the eyes of who typed.
-    #[must_use]
-    pub fn is_logged(&self) -> bool {
-        !matches!(self, Self::Usage { .. } | Self::Query)
-    }
 }
 
 /// What a line without any flag asks for. That is the usual one of sshd_config, and each session would wait for a parser that has

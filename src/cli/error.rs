@@ -1,0 +1,91 @@
+//! What is wrong with a command line, in OpenSSH's words where it has some; and with which exit status.
+
+use crate::policy;
+
+/// What was typed cannot be.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("{text}")]
+    Usage { text: String, flag: Option<String> },
+    #[error("Invalid query type")]
+    Query,
+    #[error("Invalid log level \"{0}\"")]
+    LogLevel(String),
+    #[error("Invalid log facility \"{0}\"")]
+    LogFacility(String),
+    #[error("Invalid umask \"{0}\"")]
+    Umask(String),
+    #[error("Invalid file mode \"{0}\"")]
+    FileMode(String),
+    #[error("Permitted requests already set")]
+    AllowedTwice,
+    #[error("Refused requests already set")]
+    DeniedTwice,
+    #[error("Invalid start directory \"{path}\": {why}")]
+    StartDirectory { path: String, why: &'static str },
+    #[error("Invalid --config \"{path}\": {why}")]
+    Config { path: String, why: &'static str },
+    #[error("Invalid {flag} \"{value}\": {why}")]
+    Jail {
+        flag: &'static str,
+        value: String,
+        why: &'static str,
+    },
+    #[error("--bind needs --root: without it the client sees the whole host")]
+    BindWithoutRoot,
+    #[error(transparent)]
+    Policy(#[from] policy::Invalid),
+}
+
+impl Error {
+    /// The exit status, OpenSSH's: 255 where it calls fatal().
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Usage { .. }
+            | Self::Query
+            | Self::Config { .. }
+            | Self::LogLevel(_)
+            | Self::LogFacility(_)
+            | Self::Jail { .. }
+            | Self::BindWithoutRoot
+            | Self::Policy(_) => 1,
+            Self::Umask(_)
+            | Self::FileMode(_)
+            | Self::AllowedTwice
+            | Self::DeniedTwice
+            | Self::StartDirectory { .. } => 255,
+        }
+    }
+
+    /// The long name of the flag whose value is wrong.
+    #[must_use]
+    pub fn flag(&self) -> Option<&str> {
+        match self {
+            Self::Usage { flag, .. } => flag.as_deref(),
+            Self::Query => Some("query"),
+            Self::LogLevel(_) => Some("log-level"),
+            Self::LogFacility(_) => Some("log-facility"),
+            Self::Umask(_) => Some("umask"),
+            Self::FileMode(_) => Some("force-file-perms"),
+            Self::AllowedTwice => Some("allow-requests"),
+            Self::DeniedTwice => Some("deny-requests"),
+            Self::StartDirectory { .. } => Some("start-directory"),
+            Self::Config { .. } => Some("config"),
+            Self::Jail { flag, .. } => flag.strip_prefix("--"),
+            Self::BindWithoutRoot => Some("bind"),
+            Self::Policy(invalid) => invalid.flag().strip_prefix("--"),
+        }
+    }
+
+    pub(super) fn is_fatal(&self) -> bool {
+        self.exit_status() == 255
+    }
+
+    /// Whether it goes to the log too. A usage is for the eyes of who typed.
+    #[must_use]
+    pub fn is_logged(&self) -> bool {
+        !matches!(self, Self::Usage { .. } | Self::Query)
+    }
+}
