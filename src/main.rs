@@ -29,8 +29,9 @@ fn main() -> ExitCode {
         Ok(Request::Print(text)) => print(&text, 0),
         Ok(Request::Report { text, status }) => print(&text, status),
         Err(error) => {
-            let message = error.to_string();
+            let mut message = error.to_string();
             if error.is_logged() {
+                message = log::one_line(&message);
                 log::init(Level::Error, Target::Syslog(Facility::AUTH));
                 let level = if error.exit_status() == 1 {
                     Level::Error
@@ -247,6 +248,7 @@ fn refuse(refusal: Refusal) -> u8 {
 
 /// Says why the program cannot go on; the exit status.
 fn fail(message: &str) -> u8 {
+    let message = &log::one_line(message);
     log::say(&format!("sftp-server: {message}"));
     log::emit(Level::Error, || Event::Complaint {
         level: Level::Error,

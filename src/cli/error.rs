@@ -79,6 +79,24 @@ impl Error {
         }
     }
 
+    /// What would be right, where the message does not say it: OpenSSH's words do not, and are left as they are.
+    #[must_use]
+    pub fn meant(&self) -> Option<&'static str> {
+        match self {
+            Self::Umask(_) => Some("it is octal, 0 to 0777, as in \"027\""),
+            Self::FileMode(_) => Some("it is octal, 0 to 0777, as in \"0640\""),
+            Self::LogLevel(_) => {
+                Some("it is QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2 or DEBUG3")
+            }
+            Self::LogFacility(_) => Some("it is DAEMON, USER, AUTH, AUTHPRIV, or LOCAL0 to LOCAL7"),
+            Self::AllowedTwice | Self::DeniedTwice => {
+                Some("give the flag once, with commas between the requests")
+            }
+            Self::BindWithoutRoot => Some("add --root DIR, or leave out --bind"),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_fatal(&self) -> bool {
         self.exit_status() == 255
     }

@@ -1,5 +1,6 @@
 //! Reads the file and takes it apart: tables of settings, each with its place and the words that one would type instead.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
@@ -11,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{self, Kind};
 use super::matching::{Criteria, Pattern};
 use super::report::From;
+use super::syntax::Mistake;
 use crate::cli::{self, flags, word};
 use crate::fs::{self, Untrusted};
 
@@ -47,6 +49,14 @@ impl fmt::Display for Invalid {
 }
 
 impl Invalid {
+    /// Where one reads what would be right.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self.at {
+            Some(_) => "correct it there; man 5 sftp_server.toml has an example of each key",
+            None => "man 5 sftp_server.toml says who may own it and who must read it",
+        }
+    }
+
     pub(super) fn of_file(file: &Path, why: &Untrusted) -> Self {
         Self {
             file: file.to_path_buf(),
@@ -116,7 +126,10 @@ impl File {
             file: self.path.clone(),
             at: Some((setting.line, setting.column)),
             key: Some(setting.key.clone()),
-            why: why.to_owned(),
+            why: match error.meant() {
+                Some(meant) => format!("{why}; {meant}"),
+                None => why.to_owned(),
+            },
         }
     }
 }
@@ -127,7 +140,7 @@ struct Reader<'t> {
     known: clap::Command,
 }
 
-type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+type Key<'a> = Spanned<Cow<'a, str>>;
 
 impl<'t> Reader<'t> {
     fn new(path: &'t Path, bytes: &'t [u8]) -> Result<Self, Invalid> {
@@ -142,22 +155,21 @@ impl<'t> Reader<'t> {
                 let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let good = std::str::from_utf8(good).unwrap_or_default();
                 let end = good.len()..good.len();
-                Err(reader(good).wrong(&end, None, "this is no UTF-8"))
+                Err(reader(good).wrong(&end, None, "this is no UTF-8; save the file as such"))
             }
         }
     }
 
     fn file(&self) -> Result<File, Invalid> {
         let top = DeTable::parse(self.text).map_err(|error| {
-            let words = error.message().lines().collect::<Vec<_>>().join(", ");
-            // As chmod(1) would take it, and TOML does not.
-            let words = match words.strip_suffix(", expected nothing") {
-                Some("unexpected leading zero") => {
-                    "a number has no zero in front; a mode is written \"022\" or 0o022".to_owned()
-                }
-                _ => words,
-            };
-            self.wrong(&error.span().unwrap_or_default(), None, &words)
+            // The first one in the file is what somebody looks for; the parser tells what it came to first.
+            let (_, all) = DeTable::parse_recoverable(self.text);
+            let begins = |error: &toml::de::Error| error.span().map_or(usize::MAX, |at| at.start);
+            let error = all.into_iter().min_by_key(begins).unwrap_or(error);
+            let at = error.span().unwrap_or_default();
+            let mistake = Mistake::new(self.text, at.start);
+            let why = mistake.words(error.message(), &self.known);
+            self.wrong(&at, mistake.key, &why)
         })?;
         let mut tables = Vec::new();
         let mut rest = Table::default();
@@ -181,7 +193,6 @@ impl<'t> Reader<'t> {
         value: &Spanned<DeValue<'_>>,
         tables: &mut Vec<Table>,
     ) -> Result<(), Invalid> {
-        const WRITTEN: &str = "a table for some of the users begins with [[match]]";
         let wrong = |at| self.wrong(&at, Some("match"), WRITTEN);
         let DeValue::Array(array) = value.get_ref() else {
             return Err(wrong(key.span()));
@@ -220,7 +231,7 @@ impl<'t> Reader<'t> {
             for text in text.split(',').map(str::trim) {
                 let pattern = match key {
                     "address" => Pattern::of_address(text, line),
-                    _ => Pattern::of_name(text, line),
+                    _ => Pattern::of_name(text, line).map_err(Cow::from),
                 };
                 patterns.push(pattern.map_err(|why| {
                     self.wrong(&element.span(), Some(key), &format!("\"{text}\": {why}"))
@@ -240,9 +251,13 @@ impl<'t> Reader<'t> {
         let Some(arg) = keys::key(&self.known, name) else {
             let known = keys::all(&self.known).filter_map(clap::Arg::get_long);
             let known = known.chain(others.iter().copied());
+            let is_table = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
             let why = match keys::nearest(name, known) {
+                _ if keys::is_typed(name) => "only a command line can say it".to_owned(),
+                _ if CRITERIA.contains(&name) => format!("it stands behind a line {MATCH}"),
+                _ if name.eq_ignore_ascii_case("match") && is_table => WRITTEN.to_owned(),
                 Some(nearest) => format!("unknown key; is {nearest} meant?"),
-                None => "unknown key".to_owned(),
+                None => "unknown key; man 5 sftp_server.toml lists all".to_owned(),
             };
             return Err(self.wrong(&key.span(), Some(name), &why));
         };
@@ -263,7 +278,11 @@ impl<'t> Reader<'t> {
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Vec<OsString>, Invalid> {
         let wrong = |value: &Spanned<DeValue<'_>>, wanted: &str| {
-            let why = format!("{wanted}, and not {}", a(value.get_ref()));
+            let quote = match value.get_ref() {
+                DeValue::Float(_) => "; write it in quotes",
+                _ => "",
+            };
+            let why = format!("{wanted}, and not {}{quote}", a(value.get_ref()));
             self.wrong(&value.span(), Some(key), &why)
         };
         let text = |value: &Spanned<DeValue<'_>>, wanted| {
@@ -290,7 +309,9 @@ impl<'t> Reader<'t> {
                     let split = texts.iter().flat_map(|text| text.split(','));
                     texts = split.map(|text| text.trim().to_owned()).collect();
                 }
-                if kind == Kind::Commas && !texts.is_empty() {
+                // Where these alone are allowed, none of them is nothing, and not everything.
+                let is_empty = texts.is_empty() && key != "allow-requests";
+                if kind == Kind::Commas && !is_empty {
                     let names = texts.iter().flat_map(|text| text.split(','));
                     texts = vec![names.map(str::trim).collect::<Vec<_>>().join(",")];
                 }
@@ -336,9 +357,16 @@ fn text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => match (number.radix(), kind) {
-            (10, _) => Some(number.as_str().to_owned()),
+            (10, _) => {
+                let digits = number.as_str();
+                Some(digits.strip_prefix('+').unwrap_or(digits).to_owned())
+            }
             // As chmod(1) takes it.
             (8, Kind::Mode) => Some(format!("0{}", number.as_str())),
+            (radix, Kind::One) => {
+                let value = u128::from_str_radix(number.as_str(), radix);
+                Some(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
+            }
             _ => Some(number.to_string()),
         },
         _ => None,
@@ -360,5 +388,7 @@ fn a(value: &DeValue<'_>) -> &'static str {
 
 const LIST: &str = "it takes a list of strings";
 const CRITERIA: [&str; 3] = ["user", "group", "address"];
+const MATCH: &str = "[[match]]";
+const WRITTEN: &str = "a table for some of the users begins with a line [[match]]";
 /// In bytes.
 const LONGEST: usize = 1 << 20;

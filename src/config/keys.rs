@@ -31,6 +31,11 @@ pub(super) fn all(known: &Command) -> impl Iterator<Item = &Arg> {
     })
 }
 
+/// Whether it is a flag that is no key.
+pub(super) fn is_typed(name: &str) -> bool {
+    NO_KEYS.contains(&name)
+}
+
 /// What a flag's value may be in the file.
 ///
 /// A flag with a letter that may be repeated is one of OpenSSH's, where the last one counts; ours are lists then.

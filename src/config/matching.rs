@@ -1,5 +1,6 @@
 //! For whom a `[[match]]` table is: patterns of names and addresses, as sshd_config(5) has them.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,6 +13,19 @@ pub(super) struct Criteria {
     pub(super) user: Option<Vec<Pattern>>,
     pub(super) group: Option<Vec<Pattern>>,
     pub(super) address: Option<Vec<Pattern>>,
+}
+
+impl Criteria {
+    /// Those that are given, by their keys.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (&'static str, &[Pattern])> {
+        let all = [
+            ("user", &self.user),
+            ("group", &self.group),
+            ("address", &self.address),
+        ];
+        let all = all.into_iter();
+        all.filter_map(|(key, list)| list.as_deref().map(|list| (key, list)))
+    }
 }
 
 /// Who is logged in, and from where.
@@ -77,6 +91,11 @@ fn any(patterns: &[Pattern], is: impl Fn(&What) -> bool) -> bool {
     holding().next().is_some() && holding().all(|pattern| !pattern.negated)
 }
 
+/// Whether no list of these can hold, whoever is asked about.
+pub(super) fn never(patterns: &[Pattern]) -> bool {
+    patterns.iter().all(|pattern| pattern.negated)
+}
+
 /// One of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
@@ -123,12 +142,12 @@ impl Pattern {
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub(super) fn of_address(text: &str, line: usize) -> Result<Self, &'static str> {
+    pub(super) fn of_address(text: &str, line: usize) -> Result<Self, Cow<'static, str>> {
         let (negated, text) = negated(text)?;
         let what = if text.contains(['*', '?']) {
             let known = |letter: char| letter.is_ascii_hexdigit() || "*?.:".contains(letter);
             if !text.chars().all(known) {
-                return Err("an address is meant, and not a name of a host");
+                return Err("an address is meant, and not a name of a host".into());
             }
             What::Glob(text.to_ascii_lowercase().into_bytes())
         } else {
@@ -153,13 +172,13 @@ fn negated(text: &str) -> Result<(bool, &str), &'static str> {
     }
 }
 
-fn net(text: &str) -> Result<What, &'static str> {
+fn net(text: &str) -> Result<What, Cow<'static, str>> {
     let (address, bits) = match text.split_once('/') {
         Some((address, bits)) => (address, Some(bits)),
         None => (text, None),
     };
     let Ok(address) = address.parse::<IpAddr>() else {
-        return Err("no address, no network (as in 192.0.2.0/24), and no pattern");
+        return Err("no address, no network (as in 192.0.2.0/24), and no pattern".into());
     };
     let most = if address.is_ipv4() { 32 } else { 128 };
     let digits = |bits: &&str| bits.bytes().all(|digit| digit.is_ascii_digit());
@@ -170,9 +189,13 @@ fn net(text: &str) -> Result<What, &'static str> {
             .and_then(|bits| bits.parse().ok())
             .filter(|bits| *bits <= most),
     };
-    let bits = bits.ok_or("the network's length is not one of such an address")?;
-    if head(address, bits) != address {
-        return Err("bits are set behind the network's length");
+    let bits = bits.ok_or_else(|| {
+        format!("the length of the network is a number from 0 to {most}, as in {address}/{most}")
+    })?;
+    let head = head(address, bits);
+    if head != address {
+        let meant = format!("bits are set behind the network's length; is {head}/{bits} meant?");
+        return Err(meant.into());
     }
     Ok(match (address, folded(address)) {
         (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if bits >= 96 => What::Net(v4, bits - 96),

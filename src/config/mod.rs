@@ -10,6 +10,7 @@ mod keys;
 mod matching;
 mod question;
 mod report;
+mod syntax;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,15 @@ impl Error {
         match self {
             Self::Typed(error) => error.exit_status(),
             Self::File(_) | Self::Question(_) => 1,
+        }
+    }
+
+    /// What to do about it.
+    fn remedy(&self) -> &str {
+        match self {
+            Self::Typed(error) => error.meant().unwrap_or("correct it"),
+            Self::File(invalid) => invalid.remedy(),
+            Self::Question(_) => "correct it",
         }
     }
 

@@ -282,6 +282,11 @@ fn refusal(step: &str, flag: &str, dir: &Path, errno: Errno) -> SetUp {
                 "\"{}\" does not exist; create it, or correct {flag}",
                 missing.display()
             ),
+            _ if dir.is_relative() => {
+                format!(
+                    "it is looked for in the working directory; create it there, or give {flag} a path that begins with /"
+                )
+            }
             _ => format!("create it, or correct {flag}"),
         },
         Errno::ENOTDIR => format!("give a directory to {flag}"),

@@ -20,7 +20,7 @@ use super::{Result, again};
 #[derive(Debug, thiserror::Error)]
 pub enum Untrusted {
     /// The kernel refused.
-    #[error("cannot open \"{}\": {}", .0.display(), .1.desc())]
+    #[error("cannot open \"{}\": {}{}", .0.display(), .1.desc(), remedy(*.1))]
     Kernel(PathBuf, Errno),
     /// Somebody else owns it.
     #[error("\"{}\" belongs to the user {uid}; it must belong to {wanted}", path.display())]
@@ -41,10 +41,10 @@ pub enum Untrusted {
         mode: u32,
     },
     /// It is a directory, a device or the like.
-    #[error("it is no regular file")]
+    #[error("it is no regular file, and only such a one is read")]
     Irregular,
     /// It is longer than it may be.
-    #[error("it is longer than {0} bytes")]
+    #[error("it is longer than {0} bytes, the most that is read")]
     Long(usize),
 }
 
@@ -94,6 +94,18 @@ pub fn stands(path: &Path) -> Result<bool> {
         Ok(_) => Ok(true),
         Err(Errno::ENOENT) => Ok(false),
         Err(errno) => Err(errno),
+    }
+}
+
+fn remedy(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENOENT => "; create it, or correct the path",
+        Errno::EACCES => {
+            "; each user whose session reads it must be able to (chmod a+r, on the way a+x)"
+        }
+        Errno::ENOTDIR => "; correct the path",
+        Errno::ELOOP => "; its symbolic links lead in a circle",
+        _ => "",
     }
 }
 

@@ -166,6 +166,16 @@ pub fn say(line: &str) {
     syslog::write_stderr(format!("{line}\n").as_bytes());
 }
 
+/// The same text on one line: what is quoted in it makes no second one, nor moves the cursor.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    letters.collect()
+}
+
 /// An event as the only typed value that tracing carries from a call to a layer.
 fn as_error(event: &Event) -> &(dyn std::error::Error + 'static) {
     event

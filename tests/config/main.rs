@@ -15,6 +15,7 @@ mod manual;
 mod matching;
 mod ownership;
 mod precedence;
+mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;

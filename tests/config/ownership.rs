@@ -11,6 +11,7 @@ use crate::support::{Finished, Launch, Tree, under_test};
 /// A user and a group that own nothing here.
 const STRANGER: u32 = 54_321;
 const OTHER: u32 = 54_322;
+const IRREGULAR: &str = "it is no regular file, and only such a one is read";
 
 /// The file's path, by which way `name` leads there.
 #[track_caller]
@@ -110,7 +111,7 @@ fn a_link_counts_by_its_owner_and_by_the_way_that_it_leads() {
     ground.tree.link("circle", "circle");
     assert_eq!(
         said(&ground, "circle"),
-        "/circle: cannot open \"/circle\": Too many symbolic links encountered"
+        "/circle: cannot open \"/circle\": Too many symbolic links encountered; its symbolic links lead in a circle"
     );
 }
 
@@ -121,24 +122,30 @@ fn what_is_no_file_or_not_there_is_refused_at_once() {
     ground.tree.fifo("fifo");
     ground.tree.link("dangling", "missing");
     for (name, why) in [
-        ("directory", "it is no regular file"),
-        ("fifo", "it is no regular file"),
+        ("directory", IRREGULAR),
+        ("fifo", IRREGULAR),
         (
             "missing",
-            "cannot open \"/missing\": No such file or directory",
+            "cannot open \"/missing\": No such file or directory; create it, or correct the path",
         ),
         (
             "dangling",
-            "cannot open \"/missing\": No such file or directory",
+            "cannot open \"/missing\": No such file or directory; create it, or correct the path",
         ),
-        ("config/", "cannot open \"/config\": Not a directory"),
-        ("config/x", "cannot open \"/config\": Not a directory"),
+        (
+            "config/",
+            "cannot open \"/config\": Not a directory; correct the path",
+        ),
+        (
+            "config/x",
+            "cannot open \"/config\": Not a directory; correct the path",
+        ),
     ] {
         assert_eq!(said(&ground, name), format!("/{name}: {why}"));
     }
     let dir = Tree::new();
     let device = refused(Launch::new(&dir).args(["--config", "/dev/zero"]));
-    assert_eq!(line(&device), "/dev/zero: it is no regular file");
+    assert_eq!(line(&device), format!("/dev/zero: {IRREGULAR}"));
 }
 
 #[test]
@@ -165,7 +172,10 @@ fn a_file_that_the_user_may_not_read_is_refused() {
     let said = refused(ground.launch_copy(&dir).user(STRANGER, STRANGER));
     assert_eq!(
         line(&said),
-        format!("{0}: cannot open \"{0}\": Permission denied", ground.path())
+        format!(
+            "{0}: cannot open \"{0}\": Permission denied; each user whose session reads it must be able to (chmod a+r, on the way a+x)",
+            ground.path()
+        )
     );
 }
 
@@ -197,7 +207,7 @@ fn a_default_file_that_is_a_dangling_link_is_not_taken_for_none() {
     ground.tree.link("sftp_server.toml", "missing");
     assert_eq!(
         line(&refused(ground.default(&dir))),
-        "/etc/ssh/sftp_server.toml: cannot open \"/etc/ssh/missing\": No such file or directory"
+        "/etc/ssh/sftp_server.toml: cannot open \"/etc/ssh/missing\": No such file or directory; create it, or correct the path"
     );
 }
 

@@ -202,3 +202,13 @@ fn a_relative_path_begins_in_the_working_directory() {
     let launch = Launch::new(&ground.tree).args(["--config", "config"]);
     assert_eq!(umask(launch, &ground.tree), 0o011);
 }
+
+#[test]
+fn what_fails_at_the_start_is_told_in_one_line_whatever_was_quoted() {
+    let dir = Tree::new();
+    let ground = Ground::new("root = \"\"\"/srv/\n\\u001b\"\"\"");
+    assert_eq!(
+        ground.refusal(ground.launch(&dir)),
+        "sftp-server: cannot open the root \"/srv/\\n\\u{1b}\": No such file or directory; create it, or correct --root"
+    );
+}
