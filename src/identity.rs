@@ -8,7 +8,9 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid, setgid, setgroups, setuid};
+use nix::unistd::{
+    Gid, Group, Uid, User, chdir, getgid, getgrouplist, getuid, setgid, setgroups, setuid,
+};
 
 /// The account that a session runs for: that of the real uid, from passwd, or, where that knows nothing of the uid, from
 /// the environment.
@@ -91,6 +93,14 @@ impl Login {
         setgroups(&self.gids())?;
         setgid(gid)?;
         setuid(self.uid)
+    }
+
+    /// Enters its home directory, as sshd does before it starts a session; where that cannot be, `/`.
+    pub fn go_home(&self) {
+        if chdir(self.home()).is_err() {
+            // Without it a relative path leads nowhere, as in the session.
+            let _ = chdir("/");
+        }
     }
 
     /// Its home directory.

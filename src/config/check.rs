@@ -37,13 +37,7 @@ pub(super) fn check(arguments: Vec<OsString>) -> Result<Request, Error> {
     } else {
         match question.ask() {
             Ok(asked) => report.look(asked),
-            Err(error) => {
-                let remedy = match error {
-                    super::question::Unasked::NotRoot => "run it with sudo",
-                    _ => "correct it",
-                };
-                report.add(Weight::Error, error.to_string(), remedy);
-            }
+            Err(error) => report.add(Weight::Error, error.to_string(), error.remedy()),
         }
     }
     let text = match json {
@@ -80,17 +74,14 @@ impl Report {
             Ok(Request::Serve(settings)) => settings,
             // What prints was answered before.
             Ok(_) => return,
-            Err(error) => return self.add(Weight::Error, error.to_string(), "correct it"),
+            Err(error) => return self.add(Weight::Error, error.to_string(), error.remedy()),
         };
         self.shadowed(&told);
         self.requests(&mut told, &login);
         self.rules();
         self.strangers(&told);
+        self.never(&told);
         self.shell(&login);
-        if let Err(errno) = login.become_it() {
-            let what = format!("cannot become the user: {}", errno.desc());
-            return self.add(Weight::Error, what, "run it as root, outside of containers");
-        }
         self.tree(*settings, &login);
     }
 
@@ -115,13 +106,25 @@ impl Report {
             let Some((winner, losers)) = all.split_first() else {
                 continue;
             };
-            for loser in losers.iter().filter(|loser| !loser.words.is_empty()) {
+            for loser in losers {
+                let lost = loser
+                    .words
+                    .iter()
+                    .filter(|word| !winner.words.contains(word));
+                let lost: Vec<String> = lost.map(|word| value_of(key, word)).collect();
+                if lost.is_empty() {
+                    continue;
+                }
                 let file = self.file.clone().unwrap_or_default();
                 let by = match winner.line {
                     0 => "the flag".to_owned(),
                     row => format!("line {row}"),
                 };
-                let what = format!("{file}:{}: {key}: {by} takes its place", loser.line);
+                let lost = lost.join(", ");
+                let what = format!(
+                    "{file}:{}: {key}: {by} takes its place, without {lost}",
+                    loser.line
+                );
                 let remedy = "lists are not merged; repeat its patterns there";
                 self.add(Weight::Warning, what, remedy);
             }
@@ -148,6 +151,14 @@ impl Report {
                 }
             }
         }
+        if self.list("allow-requests").is_some_and(<[_]>::is_empty) {
+            let what = "allow-requests: the list is empty, so every request is refused";
+            self.add(
+                Weight::Warning,
+                what,
+                "name requests in it, or leave it out",
+            );
+        }
         let denied = self.list("deny-requests").unwrap_or_default();
         let denies = |request: &str| denied.iter().any(|name| name == request);
         if denies("rename") && !denies("posix-rename") {
@@ -158,7 +169,7 @@ impl Report {
 
     /// Settings that do not do what they seem to.
     fn rules(&mut self) {
-        let covered = ["no-delete", "append-only", "drop-box"];
+        let covered = ["no-delete", "append-only", "drop-box", "read-only"];
         if self.is_on("no-overwrite") && !covered.iter().any(|key| self.is_on(key)) {
             let what = "no-overwrite: a file can still be removed and its name written anew";
             self.add(Weight::Warning, what, "add no-delete");
@@ -202,6 +213,28 @@ impl Report {
         }
     }
 
+    /// Tables that are for nobody.
+    fn never(&mut self, told: &Told) {
+        let tables = told.file.iter().flat_map(|file| &file.tables);
+        let criteria = tables.flat_map(|table| table.criteria.lists());
+        let never: Vec<_> = criteria
+            .filter(|(_, list)| super::matching::never(list))
+            .map(|(key, list)| match list.is_empty() {
+                true => (
+                    format!("[[match]]: {key} is an empty list, which never holds"),
+                    "name somebody in it, or leave it out",
+                ),
+                false => (
+                    format!("[[match]]: {key} has negations alone, and so never holds"),
+                    "add \"*\" to it",
+                ),
+            })
+            .collect();
+        for (what, remedy) in never {
+            self.add(Weight::Warning, what, remedy);
+        }
+    }
+
     /// Whether sshd can start the program by the user's shell.
     fn shell(&mut self, login: &Login) {
         let shell = login.shell();
@@ -212,7 +245,9 @@ impl Report {
             "usermod -s /bin/sh {user}; or make this program the login shell, which gives SFTP alone"
         );
         let own = std::env::current_exe().ok();
-        if own.as_deref() == Some(shell) || name == "sftp-server" {
+        let stands = View::host().stat(shell, Follow::Yes);
+        let runs = stands.is_ok_and(|stat| stat.st_mode & 0o111 != 0);
+        if runs && (own.as_deref() == Some(shell) || name == "sftp-server") {
             return self.add(
                 Weight::Note,
                 format!("the shell is {shown}: SFTP alone"),
@@ -223,8 +258,7 @@ impl Report {
             let what = format!("the shell is {shown}: sshd starts a subsystem through it, in vain");
             return self.add(Weight::Error, what, remedy);
         }
-        let stands = View::host().stat(shell, Follow::Yes);
-        if !stands.is_ok_and(|stat| stat.st_mode & 0o111 != 0) {
+        if !runs {
             let what = format!("the shell {shown} cannot be run: sshd lets nobody in with it");
             return self.add(Weight::Error, what, remedy);
         }
@@ -324,7 +358,8 @@ impl Report {
             let what = "no-protect: the client can write .ssh and start files, and so run commands";
             self.add(Weight::Warning, what, "leave it out");
         }
-        if view.opendir(&path).is_ok() {
+        // A drop box lists the directory, and shows nothing of it.
+        if view.opendir(&path).is_ok() && !self.is_on("drop-box") {
             let what = format!(
                 "\"{}\" lies within the root and can be read",
                 host.display()
@@ -358,7 +393,11 @@ impl Report {
                 sandbox::Mode::Require => Weight::Error,
                 _ => Weight::Warning,
             };
-            self.add(weight, format!("sandbox: {missing}"), "");
+            let (what, remedy) = match missing.split_once("; ") {
+                Some((what, remedy)) => (what, remedy),
+                None => (&*missing, "take a kernel that has it"),
+            };
+            self.add(weight, format!("sandbox: {what}"), remedy);
         }
     }
 }
@@ -389,12 +428,8 @@ fn shown(told: &Told) -> Vec<Shown> {
 }
 
 fn value(kind: Kind, setting: &Setting) -> Value {
-    let prefix = format!("--{}=", setting.key);
-    let words = setting.words.iter().map(|word| text(word));
-    let mut values = words.map(|word| match word.strip_prefix(&prefix) {
-        Some(value) => value.to_owned(),
-        None => word,
-    });
+    let words = setting.words.iter();
+    let mut values = words.map(|word| value_of(&setting.key, word));
     match kind {
         Kind::Switch => Value::Switch(!setting.words.is_empty()),
         // The last one counts, where a letter is repeated.
@@ -403,9 +438,17 @@ fn value(kind: Kind, setting: &Setting) -> Value {
         Kind::Commas => {
             let all: Vec<String> = values.collect();
             let names = all.iter().flat_map(|list| list.split(','));
+            let names = names.filter(|name| !name.is_empty());
             Value::List(names.map(str::to_owned).collect())
         }
     }
+}
+
+/// The value of a word such as `--key=value`.
+fn value_of(key: &str, word: &OsStr) -> String {
+    let word = text(word);
+    let value = word.strip_prefix(&format!("--{key}=")).map(str::to_owned);
+    value.unwrap_or(word)
 }
 
 fn text(text: &OsStr) -> String {

@@ -39,6 +39,21 @@ pub(super) enum Unasked {
     NotRoot,
     #[error("\"{}\" is no address", .0.to_string_lossy())]
     NoAddress(OsString),
+    #[error("cannot become the user: {0}")]
+    Barred(&'static str),
+}
+
+impl Unasked {
+    /// What to do about it.
+    pub(super) fn remedy(&self) -> &str {
+        match self {
+            Self::Said(error) => error.remedy(),
+            Self::NoSuchUser(_) => "create the user, or correct --user",
+            Self::NotRoot => "run it with sudo",
+            Self::NoAddress(_) => "write it as 192.0.2.7 or 2001:db8::7, without a port",
+            Self::Barred(_) => "run it as root, outside of containers",
+        }
+    }
 }
 
 impl Question {
@@ -54,11 +69,13 @@ impl Question {
         }
     }
 
-    /// Reads the configuration as that session would, and chooses the tables that apply to it.
+    /// Becomes the user, so that the kernel says who may do what from here on; reads the configuration as that session would,
+    /// chooses the tables that apply to it, and enters the directory where sshd would start it.
     ///
     /// # Errors
     /// [`Unasked`].
     pub(super) fn ask(self) -> Result<Asked, Unasked> {
+        let named = self.user.is_some();
         let login = match self.user {
             None => Login::of_process(),
             Some(name) => {
@@ -77,8 +94,13 @@ impl Question {
                 Some(address.ok_or(Unasked::NoAddress(text))?)
             }
         };
+        let barred = |errno: nix::errno::Errno| Unasked::Barred(errno.desc());
+        login.become_it().map_err(barred)?;
         let mut told = Told::new(self.line, &login)?;
         told.apply(&Who::new(&login, address));
+        if named {
+            login.go_home();
+        }
         Ok(Asked {
             told,
             login,

@@ -181,6 +181,56 @@ assert finding['remedy'] == 'create it, or correct --root', said";
 }
 
 #[test]
+fn what_another_rule_covers_is_no_finding() {
+    for file in [
+        "root = \"{tree}/root\"\nno-overwrite = true\nread-only = true",
+        "root = \"{tree}/root\"\nno-overwrite = true\ndrop-box = true",
+        // Who repeats the patterns has lost none.
+        "root = \"{tree}/root\"\nhide = \"a,b\"\n[[match]]\nhide = [\"b\", \"c\", \"a\"]",
+        "root = \"{tree}/root\"\ndeny = []\n[[match]]\ndeny = [\"b\"]",
+    ] {
+        let ground = ground(file);
+        let said = text(&ground, &check(&ground, &[]));
+        assert!(!said.contains("warning"), "{file}: {said}");
+    }
+}
+
+#[test]
+fn a_file_that_this_user_may_not_read_is_found_although_root_may() {
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    let ground = ground("read-only = true");
+    ground.tree.chmod("config", 0o600);
+    assert_eq!(check(&ground, &[]).status.code(), Some(0));
+    let finished = check(&ground, &["--user", &account.name]);
+    let said = text(&ground, &finished);
+    let expected = "\nerror    {tree}/config: cannot open \"{tree}/config\": Permission denied; each user whose session reads it";
+    assert!(said.contains(expected), "{said}");
+    assert_eq!(finished.status.code(), Some(1));
+}
+
+#[test]
+fn a_relative_path_begins_where_sshd_starts_that_user() {
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    account.make_dir(&account.home.join("inbox"));
+    let ground = ground("");
+    let user = ["--user", account.name.as_str()];
+    let root = |user: &[&str]| check(&ground, &[user, &["--root", "inbox"]].concat());
+    assert_eq!(root(&user).status.code(), Some(0));
+    assert_eq!(root(&[]).status.code(), Some(1));
+    let dir = Tree::new();
+    let explained = Launch::new(&dir).args(["explain", "--no-config", "put", "x"]);
+    let explained = explained.args(user).run(Stdio::null(), Stdio::piped());
+    let said = String::from_utf8(explained.stdout).unwrap();
+    let path = account.home.join("x");
+    assert!(
+        said.contains(&format!("{}, nothing, is created", path.display())),
+        "{said}"
+    );
+}
+
+#[test]
 fn it_looks_with_the_eyes_of_the_user() {
     let place = Place::new();
     let account = Account::new(&place.path().join("home"), "/bin/sh");
@@ -243,6 +293,11 @@ fn a_shell_by_which_sshd_starts_nothing_is_found() {
             ),
         ),
         (
+            "/nowhere/sftp-server",
+            "error",
+            "the shell /nowhere/sftp-server cannot be run: sshd lets nobody in with it",
+        ),
+        (
             "/usr/lib/openssh/sftp-server",
             "note",
             "the shell is /usr/lib/openssh/sftp-server: SFTP alone",
@@ -291,6 +346,8 @@ fn keys_within_the_root_are_found_unless_they_are_hidden() {
     );
     let hidden = said("root = \"%h\"\nhide = [\".ssh\"]");
     assert!(!hidden.contains(read), "{hidden}");
+    let boxed = said("root = \"%h\"\ndrop-box = true");
+    assert!(!boxed.contains(read), "{boxed}");
     let elsewhere = said("root = \"{tree}/root\"");
     assert!(!elsewhere.contains(read), "{elsewhere}");
 }
