@@ -67,9 +67,6 @@ fn rehearsed(
         // What prints was answered before.
         _ => return Ok(Err("this line starts no session".to_owned())),
     };
-    if let Err(errno) = login.become_it() {
-        return Ok(Err(format!("cannot become the user: {}", cause(errno))));
-    }
     let mut view = match &settings.jail {
         None => View::host(),
         Some(jail) => {
@@ -108,7 +105,7 @@ fn rehearsed(
 fn no_session(error: &SetUp) -> Rehearsed {
     Rehearsed {
         refusal: Some((FAILURE, format!("no session: {error}"))),
-        left: false,
+        silent: None,
         objects: Vec::new(),
     }
 }
@@ -136,12 +133,19 @@ impl Answer {
         };
         if let Some((_, message)) = &self.rehearsed.refusal {
             line(message);
-        } else if self.rehearsed.left {
-            line("it is answered with success, and not done");
+        }
+        if let Some(flag) = self.rehearsed.silent {
+            line(&format!(
+                "{flag} decides, and the client is told of no rule"
+            ));
         }
         for object in &self.rehearsed.objects {
             let path = printable(&shown(OsStr::from_bytes(&object.path)));
-            line(&format!("{path}, {}, {}", object.kind, object.effect));
+            let left = match object.left {
+                Some(flag) => format!(": answered with success and not done ({flag})"),
+                None => String::new(),
+            };
+            line(&format!("{path}, {}, {}{left}", object.kind, object.effect));
         }
         text
     }
@@ -149,7 +153,7 @@ impl Answer {
     fn json(&self) -> String {
         let Rehearsed {
             refusal,
-            left,
+            silent,
             objects,
         } = &self.rehearsed;
         let verdict = if refusal.is_some() { "deny" } else { "allow" };
@@ -157,26 +161,37 @@ impl Answer {
         let objects = array(objects.iter().map(|object| {
             let path = quoted(&shown(OsStr::from_bytes(&object.path)));
             let (kind, effect) = (quoted(object.kind), quoted(object.effect));
-            format!("{{\"path\":{path},\"is\":{kind},\"effect\":{effect}}}")
+            let left = or_null(object.left);
+            format!("{{\"path\":{path},\"is\":{kind},\"effect\":{effect},\"left\":{left}}}")
         }));
+        let left = || {
+            self.rehearsed
+                .objects
+                .iter()
+                .any(|object| object.left.is_some())
+        };
         let (status, message, rule) = match refusal {
             None => ("0".to_owned(), "null".to_owned(), "null".to_owned()),
             Some((status, message)) => {
-                let rule = rule(message).map_or("null".to_owned(), quoted);
-                (status.to_string(), quoted(message), rule)
+                let rule = rule(message).or(*silent);
+                (status.to_string(), quoted(message), or_null(rule))
             }
         };
         format!(
             "{{\"verdict\":\"{verdict}\",\"request\":{},\"paths\":{paths},\"status\":{status},\"message\":{message},\
              \"rule\":{rule},\"done\":{},\"objects\":{objects}}}\n",
             quoted(&self.request),
-            refusal.is_none() && !left
+            refusal.is_none() && !left()
         )
     }
 }
 
 fn shown(path: &OsStr) -> String {
     path.to_string_lossy().into_owned()
+}
+
+fn or_null(text: Option<&str>) -> String {
+    text.map_or("null".to_owned(), quoted)
 }
 
 /// The flag that a refusal names.

@@ -87,6 +87,17 @@ impl Rules {
             || reserve_free.is_some()
     }
 
+    /// The flag by which this is answered and not done.
+    #[must_use]
+    pub fn leaves(&self, deed: &Deed<'_>) -> Option<&'static str> {
+        match deed.is_directory() {
+            _ if self.ignored.leaves(deed) => Some("--ignore-setstat"),
+            _ if !modes::leaves(self.modes, deed) => None,
+            true => Some("--dir-mode"),
+            false => Some("--file-mode"),
+        }
+    }
+
     /// The first rule that forbids any of this, in the order of the manual's table.
     fn forbid(&self, deeds: &[Deed<'_>]) -> Answer<()> {
         let refuse = |flag| Err(Refusal::Forbidden(flag).into());
@@ -133,9 +144,7 @@ impl Rules {
 impl Judge for Rules {
     fn judge(&self, deeds: &[Deed<'_>]) -> Answer<Verdict> {
         self.forbid(deeds)?;
-        let left = deeds
-            .iter()
-            .any(|deed| modes::leaves(self.modes, deed) || self.ignored.leaves(deed));
+        let left = deeds.iter().any(|deed| self.leaves(deed).is_some());
         // Where files only grow, to set the size that a file has would cut off what another process appends meanwhile.
         let idle = |deed: &Deed<'_>| match deed.effect {
             Effect::Resize(size) => deed.size() == Some(size),

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
@@ -15,8 +15,8 @@ use super::dispatch::REQUESTS;
 use super::extended::EXTENSIONS;
 use super::status::Status;
 use crate::fs::{
-    Answer, Deed, Effect, Follow, Identity, Judge, Modes, Refusal, Result as KernelResult, Verdict,
-    View, Writing,
+    self, Answer, Deed, Effect, Follow, Identity, Judge, Modes, Refusal, Result as KernelResult,
+    Verdict, View, Writing,
 };
 use crate::identity::Login;
 use crate::policy::{Operation, Policy, Rules};
@@ -27,8 +27,8 @@ use crate::protocol::{OpenFlags, StatusCode, kind, request_id};
 pub struct Rehearsed {
     /// What the client would be told of a refusal: the status code, and the words. None where the request would be carried out.
     pub refusal: Option<(u32, String)>,
-    /// Whether it would be answered and not be done.
-    pub left: bool,
+    /// The flag by which something is kept from the client, which is told of no rule.
+    pub silent: Option<&'static str>,
     /// The objects that it would touch, as far as it came.
     pub objects: Vec<Object>,
 }
@@ -42,6 +42,8 @@ pub struct Object {
     pub path: Vec<u8>,
     /// What stands there: `file`, `directory`, `link`, or `nothing`.
     pub kind: &'static str,
+    /// The flag by which it is answered and not done.
+    pub left: Option<&'static str>,
 }
 
 /// There is no such request, or it takes another number of paths.
@@ -77,17 +79,22 @@ pub fn rehearse(
     let notes = Arc::new(Notes {
         rules: Arc::clone(&policy.rules),
         objects: Mutex::default(),
+        silent: Mutex::default(),
     });
     view.ask(Arc::<Notes>::clone(&notes), Modes::default())?;
-    let operation = operation(request);
-    let permitted = operation.map_or(Ok(()), |operation| policy.permit(operation));
+    // A transfer begins by its OPEN; what follows is asked for when that was answered.
+    let mut permitted = operations(request)
+        .map(|operation| policy.permit(operation))
+        .collect::<Vec<_>>()
+        .into_iter();
+    let first = permitted.next().unwrap_or(Ok(()));
     let mut session = Session::new(view, policy, login, Vec::new(), None);
     let mut rehearsed = Rehearsed {
         refusal: None,
-        left: false,
+        silent: None,
         objects: Vec::new(),
     };
-    if let Err(refused) = permitted {
+    if let Err(refused) = first {
         rehearsed.refusal = Some(words(&refused.into()));
         return Ok(Ok(rehearsed));
     }
@@ -97,10 +104,9 @@ pub fn rehearse(
             Ok((id, payload)) => session.run(kind, id, payload),
             Err(malformed) => Err(malformed.into()),
         };
-        let noted = std::mem::take(&mut *notes.lock());
+        let noted = std::mem::take(&mut *lock(&notes.objects));
         let mut takers = noted.iter().filter(|note| note.takes(kind, request));
         let taken = takers.any(|note| !(note.effect == Effect::Replace && dangles(&session, note)));
-        rehearsed.left |= noted.iter().any(|note| note.left);
         let noted = noted.into_iter();
         // What is there is not created.
         let touched = noted.filter(|note| !(note.effect == Effect::Create && note.exists));
@@ -112,10 +118,14 @@ pub fn rehearse(
             Err(status) => Some(words(&status)),
             Ok(_) => None,
         };
-        if rehearsed.refusal.is_some() {
-            break;
+        if let Some((code, _)) = rehearsed.refusal {
+            let absent = code == StatusCode::NoSuchFile as u32;
+            rehearsed.silent = lock(&notes.silent).filter(|_| absent);
+            return Ok(Ok(rehearsed));
         }
     }
+    let refused = permitted.find_map(Result::err);
+    rehearsed.refusal = refused.map(|refused| words(&refused.into()));
     Ok(Ok(rehearsed))
 }
 
@@ -135,6 +145,8 @@ fn words(status: &Status) -> (u32, String) {
 struct Notes {
     rules: Arc<Rules>,
     objects: Mutex<Vec<Note>>,
+    /// Who made something absent.
+    silent: Mutex<Option<&'static str>>,
 }
 
 #[derive(Debug)]
@@ -142,7 +154,6 @@ struct Note {
     object: Object,
     effect: Effect,
     exists: bool,
-    left: bool,
 }
 
 impl Note {
@@ -157,15 +168,23 @@ impl Note {
 }
 
 impl Notes {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Note>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A rule says that there is no such object.
+    fn conceal<T>(&self, flag: &'static str, answer: Answer<T>) -> Answer<T> {
+        if matches!(answer, Err(fs::Error::Kernel(Errno::ENOENT))) {
+            *lock(&self.silent) = Some(flag);
+        }
+        answer
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Judge for Notes {
     fn judge(&self, deeds: &[Deed<'_>]) -> Answer<Verdict> {
-        let verdict = self.rules.judge(deeds);
-        let left = matches!(verdict, Ok(Verdict::Leave));
+        let verdict = self.conceal("--drop-box", self.rules.judge(deeds));
+        let goes_on = verdict.is_ok();
         let notes = deeds.iter().map(|deed| Note {
             object: Object {
                 effect: effect(deed.effect),
@@ -179,18 +198,18 @@ impl Judge for Notes {
                     deed if deed.exists() => "file",
                     _ => "nothing",
                 },
+                left: self.rules.leaves(deed).filter(|_| goes_on),
             },
             effect: deed.effect,
             exists: deed.exists(),
-            left,
         });
-        self.lock().extend(notes);
+        lock(&self.objects).extend(notes);
         verdict?;
         Err(Refusal::Forbidden(REHEARSED).into())
     }
 
     fn pass(&self, path: &[u8], link: bool) -> Answer<()> {
-        self.rules.pass(path, link)
+        self.conceal("--hide", self.rules.pass(path, link))
     }
 
     fn lists(&self, path: &[u8], identity: &dyn Fn() -> Option<Identity>) -> bool {
@@ -235,20 +254,23 @@ fn effect(effect: Effect) -> &'static str {
     }
 }
 
-/// The row of a request; none of `get`, `put` and `append`, which are OPENs.
-fn operation(request: &str) -> Option<Operation> {
-    let request = match request {
-        "get" | "put" | "append" => "open",
-        request => request,
+/// The rows of a request; of `get`, `put` and `append`, which are several.
+fn operations(request: &str) -> impl Iterator<Item = Operation> {
+    let names: &[&str] = match request {
+        "get" => &["open", "read", "close"],
+        "put" | "append" => &["open", "write", "close"],
+        _ => &[],
     };
+    let alone = names.is_empty().then(|| request.to_owned());
     let requests = REQUESTS.iter().map(|row| row.operation);
     let extensions = EXTENSIONS.iter().map(|row| row.operation);
-    requests.chain(extensions).find(|row| row.name == request)
+    let all = requests.chain(extensions);
+    all.filter(move |row| names.contains(&row.name) || alone.as_deref() == Some(row.name))
 }
 
 /// The packets, type and body, by which a client asks for it. What is asked by a handle is asked of what it would be open on.
 fn packets(request: &str, paths: &[&[u8]]) -> Result<Vec<(u8, Vec<u8>)>, Unclear> {
-    if operation(request).is_none() {
+    if operations(request).next().is_none() {
         return Err(Unclear::Request(request.to_owned()));
     }
     let wants = |wanted| Unclear::Paths {
