@@ -342,8 +342,10 @@ fn usage_text(program: &str) -> String {
         "usage: {program} [-ehR] [-d start_directory] [-f log_facility] [-l log_level]\n\
          \t[-m file_mode] [-P denied_requests] [-p allowed_requests] [-u umask]\n\
          \t[--root directory [--bind /name=directory] [--no-protect]] [--sandbox mode]\n\
-         \t[--config file | --no-config]\n\
+         \t[--config file | --no-config] [rule ...]\n\
          \x20      {program} check [flags] [--user name] [--address address] [--json]\n\
+         \x20      {program} explain [flags] [--user name] [--address address] [--json]\n\
+         \t\trequest [path ...]\n\
          \x20      {program} -Q protocol_feature\n\
          \x20      {program} --help | --version"
     )
