@@ -43,7 +43,10 @@ fn main() -> ExitCode {
                     text: message.clone(),
                 });
             }
-            log::say(&message);
+            log::say(&match error.meant() {
+                Some(meant) => format!("{message}; {meant}"),
+                None => message,
+            });
             ExitCode::from(error.exit_status())
         }
     }

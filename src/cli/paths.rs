@@ -82,7 +82,7 @@ fn directory(
         None => (dir, false),
     };
     if dir.is_empty() {
-        return Err(error("the directory is missing"));
+        return Err(error("it names no directory"));
     }
     Ok((expand(dir, login).map_err(error)?, read_only))
 }

@@ -50,6 +50,15 @@ impl Error {
         }
     }
 
+    /// What would be right, where OpenSSH's words do not say it; the log has these alone.
+    #[must_use]
+    pub fn meant(&self) -> Option<&'static str> {
+        match self {
+            Self::Typed(error) => error.meant(),
+            Self::File(_) | Self::Question(_) => None,
+        }
+    }
+
     /// What to do about it.
     fn remedy(&self) -> &str {
         match self {

@@ -20,6 +20,9 @@ pub fn size(text: &str) -> Result<Option<u64>, &'static str> {
         _ => return Err(WRONG),
     };
     let bytes = scaled(number, 1 << shift).ok_or(WRONG)?;
+    if bytes == 0 && !is_zero(number) {
+        return Err("less than one byte; 0 and none are off");
+    }
     Ok(Some(bytes).filter(|bytes| *bytes > 0))
 }
 
@@ -39,6 +42,9 @@ pub fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
         _ => return Err(WRONG),
     };
     let milliseconds = scaled(number, seconds * 1000).ok_or(WRONG)?;
+    if milliseconds == 0 && !is_zero(number) {
+        return Err("less than a millisecond; 0 and none are off");
+    }
     Ok(Some(Duration::from_millis(milliseconds)).filter(|time| !time.is_zero()))
 }
 
@@ -57,6 +63,11 @@ pub fn mode(text: &str) -> Result<u32, &'static str> {
         return Err(WRONG);
     }
     Ok(mode)
+}
+
+/// What is rounded down to nothing is not meant to be off.
+fn is_zero(number: &str) -> bool {
+    number.bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
 /// The number and the unit behind it.
@@ -111,6 +122,8 @@ mod tests {
             "1.2.3M",
             "99999999T",
             "1none",
+            "0.5",
+            "0.0001K",
         ] {
             assert!(size(text).is_err(), "{text}");
         }
@@ -130,7 +143,15 @@ mod tests {
         assert_eq!(duration("0.5s"), Ok(Some(Duration::from_millis(500))));
         assert_eq!(duration("none"), Ok(None));
         assert_eq!(duration("0"), Ok(None));
-        for text in ["", "s", "5min", "-5m", "5 m", "99999999999999999d"] {
+        for text in [
+            "",
+            "s",
+            "5min",
+            "-5m",
+            "5 m",
+            "99999999999999999d",
+            "0.0001",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -114,7 +114,7 @@ fn lists_of_requests_in_several_places_are_not_fatal() {
     assert_eq!(finished.status.code(), Some(255));
     assert_eq!(
         finished.stderr_text().trim(),
-        "Refused requests already set"
+        "Refused requests already set; give the flag once, with commas between the requests"
     );
 }
 

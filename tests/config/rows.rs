@@ -153,6 +153,14 @@ pub(crate) const BAD: &[(&str, &str)] = &[
         "1:17: max-file-size: Invalid --max-file-size \"-1\": a size is a number and K, M, G or T, as in 10M or 1.5G; 0 and none are off",
     ),
     (
+        "root = \"\"",
+        "1:8: root: Invalid --root \"\": it names no directory",
+    ),
+    (
+        "max-file-size = \"0.5\"",
+        "1:17: max-file-size: Invalid --max-file-size \"0.5\": less than one byte; 0 and none are off",
+    ),
+    (
         "log-level = \"LOUD\"",
         "1:13: log-level: Invalid log level \"LOUD\"; it is QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2 or DEBUG3",
     ),

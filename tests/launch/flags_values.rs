@@ -208,3 +208,38 @@ fn a_level_that_does_not_exist_is_refused_in_words() {
         assert!(finished.stderr_text().contains("bad"), "{finished:?}");
     }
 }
+
+#[test]
+fn what_would_be_right_stands_behind_openssh_s_words() {
+    let tree = Tree::new();
+    for (flags, expected) in [
+        (
+            &["-u", "9"][..],
+            "Invalid umask \"9\"; it is octal, 0 to 0777, as in \"027\"\n",
+        ),
+        (
+            &["-m", "rw"],
+            "Invalid file mode \"rw\"; it is octal, 0 to 0777, as in \"0640\"\n",
+        ),
+        (
+            &["-l", "LOUD"],
+            "Invalid log level \"LOUD\"; it is QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2 or DEBUG3\n",
+        ),
+        (
+            &["-f", "MAIL"],
+            "Invalid log facility \"MAIL\"; it is DAEMON, USER, AUTH, AUTHPRIV, or LOCAL0 to LOCAL7\n",
+        ),
+        (
+            &["-p", "open", "-p", "close"],
+            "Permitted requests already set; give the flag once, with commas between the requests\n",
+        ),
+        (
+            &["--bind", "/a=/srv"],
+            "--bind needs --root: without it the client sees the whole host; add --root DIR, or leave out --bind\n",
+        ),
+    ] {
+        let launch = Launch::program(under_test(), &tree).args(flags);
+        let finished = launch.run(Stdio::null(), Stdio::piped());
+        assert_eq!(finished.stderr_text(), expected, "{flags:?}");
+    }
+}
