@@ -18,7 +18,11 @@ pub(super) fn start_directory(typed: &OsStr, login: &Login) -> Result<PathBuf, E
 
 /// `--config`: a path of the host.
 pub(super) fn config(typed: &OsStr, login: &Login) -> Result<PathBuf, Error> {
-    expand(typed.as_bytes(), login).map_err(|why| Error::Config {
+    let path = match typed.as_bytes() {
+        b"" => Err("it names no file"),
+        bytes => expand(bytes, login),
+    };
+    path.map_err(|why| Error::Config {
         path: typed.to_string_lossy().into_owned(),
         why,
     })

@@ -15,7 +15,7 @@ use super::question::{Asked, Question};
 use super::report::{Finding, From, Report, Shown, Value, Weight};
 use super::{Error, Told};
 use crate::cli::{Request, Settings, flags};
-use crate::fs::{Follow, View};
+use crate::fs::{Follow, View, rights};
 use crate::identity::{self, Login};
 use crate::sandbox::{self, Tree};
 
@@ -285,9 +285,10 @@ impl Report {
                     return self.add(Weight::Error, what, remedy);
                 }
             }
-            let dirs = jail.binds.iter().map(|bind| &bind.dir);
-            for dir in std::iter::once(&jail.root).chain(dirs) {
+            let binds = jail.binds.iter().map(|bind| (&bind.dir, bind.read_only));
+            for (dir, read_only) in std::iter::once((&jail.root, jail.read_only)).chain(binds) {
                 self.way(dir, login);
+                self.rights(dir, read_only || settings.policy.read_only);
             }
         } else if !settings.policy.read_only {
             let what = "no root: who may write can change start files, and so run commands";
@@ -313,6 +314,28 @@ impl Report {
             }
         }
         self.locks(&settings, &view);
+    }
+
+    /// Whether a client can do there what it will try first.
+    fn rights(&mut self, dir: &Path, read_only: bool) {
+        let (lists, writes) = rights(dir);
+        let dir = dir.display();
+        if !lists {
+            let what = format!("this user may not list \"{dir}\", but enter it");
+            self.add(
+                Weight::Warning,
+                what,
+                "allow it (chmod or chgrp, +r), if clients are to list it",
+            );
+        }
+        if !writes && !read_only {
+            let what = format!("this user may not write in \"{dir}\": nothing can be put there");
+            self.add(
+                Weight::Note,
+                what,
+                "allow it (chown, chgrp or chmod, +w), if it is to take uploads",
+            );
+        }
     }
 
     /// Whether somebody else could exchange a directory before the session starts.

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
 use super::Error;
-use super::question::{Asked, Question};
+use super::question::{Asked, Question, Unasked};
 use super::report::{array, printable, quoted};
 use crate::cli::Request;
 use crate::fs::{SetUp, View};
@@ -28,6 +28,8 @@ pub(super) fn explain(arguments: Vec<OsString>) -> Result<Request, Error> {
         return Ok(end?);
     }
     let json = question.json;
+    // The locks let nobody ask a terminal.
+    let colour = std::io::stdout().is_terminal();
     let operands = question.operands.clone();
     let unclear = |why: String| Error::Question(format!("explain: {why}"));
     let Some((request, paths)) = operands.split_first() else {
@@ -36,7 +38,12 @@ pub(super) fn explain(arguments: Vec<OsString>) -> Result<Request, Error> {
         ));
     };
     let request = request.to_string_lossy().into_owned();
-    let asked = question.ask().map_err(|error| unclear(error.to_string()))?;
+    let asked = question.ask().map_err(|error| {
+        unclear(match error {
+            Unasked::Said(error) => error.to_string(),
+            error => format!("{error}; {}", error.remedy()),
+        })
+    })?;
     let names: Vec<&[u8]> = paths.iter().map(|path| path.as_bytes()).collect();
     let rehearsed = rehearsed(asked, &request, &names)?.map_err(unclear)?;
     let answer = Answer {
@@ -47,7 +54,7 @@ pub(super) fn explain(arguments: Vec<OsString>) -> Result<Request, Error> {
     Ok(Request::Report {
         text: match json {
             true => answer.json(),
-            false => answer.text(std::io::stdout().is_terminal()),
+            false => answer.text(colour),
         },
         status: u8::from(answer.rehearsed.refusal.is_some()),
     })

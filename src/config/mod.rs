@@ -62,7 +62,7 @@ impl Error {
     /// What to do about it.
     fn remedy(&self) -> &str {
         match self {
-            Self::Typed(error) => error.meant().unwrap_or("correct it"),
+            Self::Typed(error) => error.meant().unwrap_or("correct that flag"),
             Self::File(invalid) => invalid.remedy(),
             Self::Question(_) => "correct it",
         }

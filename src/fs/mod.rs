@@ -28,7 +28,7 @@ pub use open::OpenHow;
 pub use ops::{FileStat, Follow};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::Id as FileId;
-pub use setup::{Bind, SetUp};
+pub use setup::{Bind, SetUp, rights};
 pub use trusted::{Untrusted, read_trusted, stands};
 pub use view::{Modes, View};
 

@@ -49,9 +49,16 @@ fn finding(weight: &str, what: &str, remedy: &str) -> String {
 #[test]
 fn each_wrong_set_up_is_found_and_comes_with_a_remedy() {
     let mut missing = Vec::new();
+    let (dir, mut as_json) = (Tree::new(), Vec::new());
     for (file, args, weight, what, remedy) in WRONG {
         let ground = ground(file);
         let finished = check(&ground, args);
+        // For programs the same: an object a line, and what it has to hold.
+        let answer = check(&ground, &[&["--json"], *args].concat());
+        assert_eq!(answer.status, finished.status, "{file:?}");
+        let answer = text(&ground, &answer);
+        let [weight_, what_, remedy_] = [weight, what, remedy].map(|text| format!("{text:?}"));
+        as_json.push(format!("{answer}[{weight_},{what_},{remedy_}]\n"));
         let said = text(&ground, &finished);
         let status = i32::from(*weight == "error");
         let expected = finding(weight, what, remedy);
@@ -63,6 +70,16 @@ fn each_wrong_set_up_is_found_and_comes_with_a_remedy() {
         }
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+    let script = "import json, sys
+for answer in sys.stdin:
+    answer, row = json.loads(answer), json.loads(next(sys.stdin))
+    found = [[one['level'], one['text'], one['remedy']] for one in answer['findings']]
+    assert row in found, (row, found)
+    assert answer['exit'] == (1 if 'error' in [one[0] for one in found] else 0), answer";
+    let answers = dir.file("answers", as_json.concat());
+    let read = Launch::program("python3", &dir).args(["-c", script]);
+    let read = read.run(fs::File::open(answers).unwrap(), Stdio::piped());
+    assert!(read.status.success(), "{}", read.stderr_text());
 }
 
 #[test]
@@ -207,6 +224,52 @@ fn a_file_that_this_user_may_not_read_is_found_although_root_may() {
     let expected = "\nerror    {tree}/config: cannot open \"{tree}/config\": Permission denied; each user whose session reads it";
     assert!(said.contains(expected), "{said}");
     assert_eq!(finished.status.code(), Some(1));
+}
+
+#[test]
+fn a_directory_that_this_user_may_enter_alone_is_found() {
+    let place = Place::new();
+    let account = Account::new(&place.path().join("home"), "/bin/sh");
+    let user = ["--user", account.name.as_str()];
+    let said = |file: &str, mode| {
+        let ground = ground(file);
+        ground.tree.chmod("root/dir", mode);
+        let finished = check(&ground, &user);
+        assert_eq!(finished.status.code(), Some(0), "{finished:?}");
+        text(&ground, &finished)
+    };
+    let list = finding(
+        "warning",
+        "this user may not list \"{tree}/root/dir\", but enter it",
+        "allow it (chmod or chgrp, +r), if clients are to list it",
+    );
+    let write = finding(
+        "note",
+        "this user may not write in \"{tree}/root/dir\": nothing can be put there",
+        "allow it (chown, chgrp or chmod, +w), if it is to take uploads",
+    );
+    for (file, mode, lists, writes) in [
+        ("root = \"{tree}/root/dir\"", 0o711, false, false),
+        ("root = \"{tree}/root/dir\"", 0o755, true, false),
+        ("root = \"{tree}/root/dir:ro\"", 0o755, true, true),
+        (
+            "root = \"{tree}/root/dir\"\nread-only = true",
+            0o711,
+            false,
+            true,
+        ),
+        ("root = \"{tree}/root/dir\"", 0o777, true, true),
+        (
+            "root = \"{tree}/root:ro\"\nbind = \"/x={tree}/root/dir\"",
+            0o711,
+            false,
+            false,
+        ),
+    ] {
+        let said = said(file, mode);
+        assert_eq!(said.contains(&list), !lists, "{file} {mode:o}: {said}");
+        assert_eq!(said.contains(&write), !writes, "{file} {mode:o}: {said}");
+    }
 }
 
 #[test]
@@ -368,6 +431,13 @@ fn only_root_looks_with_the_eyes_of_another() {
         "run it with sudo",
     );
     assert!(said.contains(&expected), "{said}");
+    let explained = run(launch().args(["explain", "--user", "root", "get", "/etc/shadow"]));
+    assert_eq!(explained.status.code(), Some(1));
+    assert_eq!(explained.stdout, b"");
+    assert_eq!(
+        explained.stderr_text(),
+        "explain: only root can look with the eyes of another user; run it with sudo\n"
+    );
     // Oneself, by name: whatever else is found, it is looked for.
     let own = text(&ground, &run(launch().args(["check", "--user", "nobody"])));
     assert!(own.contains("\nsandbox "), "{own}");
@@ -427,4 +497,14 @@ fn colour_is_for_a_terminal_alone() {
         shown.contains("\x1b[33mwarning\x1b[0m  no-overwrite"),
         "{shown}"
     );
+    let command = format!("{} explain --no-config -R put x", under_test().display());
+    let launch = Launch::program("script", &dir).args(["-qec", &command, "/dev/null"]);
+    let shown = launch.run(Stdio::null(), Stdio::piped()).stdout;
+    assert!(
+        shown.starts_with(b"\x1b[31mdeny \x1b[0m  put x"),
+        "{shown:?}"
+    );
+    let plain = Launch::new(&dir).args(["explain", "--no-config", "-R", "put", "x"]);
+    let plain = plain.run(Stdio::null(), Stdio::piped()).stdout;
+    assert!(plain.starts_with(b"deny   put x"), "{plain:?}");
 }

@@ -151,6 +151,13 @@ pub(crate) const WRONG: &[(&str, &[&str], &str, &str, &str)] = &[
     ),
     (
         "",
+        &["--root", "%q"],
+        "error",
+        "Invalid --root \"%q\": unknown token; %d, %h, %u, %U and %% are known",
+        "correct that flag",
+    ),
+    (
+        "",
         &["--umask", "9"],
         "error",
         "Invalid umask \"9\"",
