@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
 use super::Error;
+use super::keys;
 use super::question::{Asked, Question, Unasked};
 use super::report::{array, printable, quoted};
 use crate::cli::Request;
@@ -16,7 +17,7 @@ use crate::fs::{SetUp, View};
 use crate::identity::Login;
 use crate::sandbox::{self, Tree};
 use crate::session::cause;
-use crate::session::rehearse::{Rehearsed, rehearse};
+use crate::session::rehearse::{Rehearsed, Unclear, rehearse};
 
 /// The answer to `arguments`, without the word `explain`.
 ///
@@ -102,8 +103,21 @@ fn rehearsed(
     // Whatever holds is more than is needed.
     let _ = sandbox::enter(sandbox::Mode::Auto, trees.as_deref());
     drop(trees);
+    let query = [OsString::from("--query=requests")];
+    let printed = told.line.judge(&query, None, &login);
     let rehearsed = rehearse(view, settings.policy, Rc::new(login), request, paths);
     Ok(match rehearsed {
+        Ok(Err(unclear @ Unclear::Request(_))) => {
+            let printed = match &printed {
+                Ok(Request::Print(names)) => names.as_str(),
+                _ => "",
+            };
+            let known = printed.lines().chain(["get", "put", "append"]);
+            Err(match keys::nearest(request, known) {
+                Some(nearest) => format!("{unclear}; is {nearest} meant?"),
+                None => unclear.to_string(),
+            })
+        }
         Ok(rehearsed) => rehearsed.map_err(|unclear| unclear.to_string()),
         Err(errno) => Err(format!("cannot open /: {}", cause(errno))),
     })

@@ -200,6 +200,47 @@ fn every_request_of_the_query_can_be_asked_about() {
 }
 
 #[test]
+fn a_question_that_makes_no_sense_says_which_would() {
+    let known = "get, put and append are known, and what -Q requests prints";
+    let request = |name: &str| format!("there is no request \"{name}\"; {known}");
+    let tree = furnished();
+    for (words, why) in [
+        (
+            &["GET", "file"][..],
+            format!("{}; is get meant?", request("GET")),
+        ),
+        (
+            &["opendri", "dir"],
+            format!("{}; is opendir meant?", request("opendri")),
+        ),
+        (&["xyzzy", "dir"], request("xyzzy")),
+        (&["put"], "put takes one path".to_owned()),
+        (&["rename", "file"], "rename takes two paths".to_owned()),
+        (&["limits", "file"], "limits takes no path".to_owned()),
+        (
+            &[],
+            "which request? for example: explain put /upload/file".to_owned(),
+        ),
+        (
+            &["--user", "nobody-has-this-name", "get", "file"],
+            "there is no user \"nobody-has-this-name\"; create the user, or correct --user"
+                .to_owned(),
+        ),
+    ] {
+        let told = Command::new(OURS)
+            .current_dir(tree.root())
+            .args(["explain", "--no-config"])
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(told.status.code(), Some(1), "{words:?}");
+        assert_eq!(told.stdout, b"", "{words:?}");
+        let said = String::from_utf8(told.stderr).unwrap();
+        assert_eq!(said, format!("explain: {why}\n"), "{words:?}");
+    }
+}
+
+#[test]
 fn as_json_it_says_the_same() {
     let tree = furnished();
     tree.file("a\"b\\\u{1b}", "");
