@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod file;
+mod host;
 mod keys;
 mod matching;
 mod question;
