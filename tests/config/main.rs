@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod check_user;
 mod completions;
 mod ground;
 mod manual;
