@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::libc::nlink_t;
+
 use crate::fs::FileStat;
 use crate::identity::Names;
 use crate::log::time;
@@ -16,7 +18,14 @@ pub struct LongNames {
     times: HashMap<(i64, bool), String>,
     now: i64,
     line: Vec<u8>,
+    /// What the last line began with: entries of a directory mostly differ in size, time and name alone.
+    head: Vec<u8>,
+    head_of: Option<Head>,
+    last_time: Option<((i64, bool), String)>,
 }
+
+/// What stands before the size: mode, links, user, group.
+type Head = (u32, nlink_t, u32, u32);
 
 impl LongNames {
     /// Takes note of the time: a listing begins.
@@ -42,17 +51,30 @@ impl LongNames {
     pub fn line(&mut self, name: &[u8], stat: &FileStat) -> &[u8] {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        line.extend_from_slice(&mode(stat.st_mode));
-        // Writing to a Vec cannot fail.
-        let _ = write!(line, " {:>3} ", stat.st_nlink);
-        column(&mut line, self.names.user(stat.st_uid), stat.st_uid);
-        column(&mut line, self.names.group(stat.st_gid), stat.st_gid);
-        let _ = write!(line, "{:>8} ", stat.st_size as u64);
+        line.extend_from_slice(self.head(stat));
+        size(&mut line, stat.st_size as u64);
+        line.push(b' ');
         line.extend_from_slice(self.time(stat.st_mtime).as_bytes());
         line.push(b' ');
         line.extend_from_slice(name);
         self.line = line;
         &self.line
+    }
+
+    fn head(&mut self, stat: &FileStat) -> &[u8] {
+        let (mode_of, links) = (stat.st_mode, stat.st_nlink);
+        let of = Some((mode_of, links, stat.st_uid, stat.st_gid));
+        if self.head_of != of {
+            self.head_of = of;
+            let head = &mut self.head;
+            head.clear();
+            head.extend_from_slice(&mode(mode_of));
+            // Writing to a Vec cannot fail.
+            let _ = write!(head, " {links:>3} ");
+            column(head, self.names.user(stat.st_uid), stat.st_uid);
+            column(head, self.names.group(stat.st_gid), stat.st_gid);
+        }
+        &self.head
     }
 
     fn time(&mut self, mtime: i64) -> &str {
@@ -63,18 +85,39 @@ impl LongNames {
         } else {
             mtime
         };
-        if self.times.len() >= MAX_TIMES {
-            self.times.clear();
-        }
-        self.times.entry((key, recent)).or_insert_with(|| {
-            let local = time::local(mtime);
-            if recent {
-                local.recent()
-            } else {
-                local.distant()
+        let key = (key, recent);
+        if self.last_time.as_ref().is_none_or(|(last, _)| *last != key) {
+            if self.times.len() >= MAX_TIMES {
+                self.times.clear();
             }
-        })
+            let time = self.times.entry(key).or_insert_with(|| {
+                let local = time::local(mtime);
+                if recent {
+                    local.recent()
+                } else {
+                    local.distant()
+                }
+            });
+            self.last_time = Some((key, time.clone()));
+        }
+        self.last_time.as_ref().map_or("", |(_, time)| time)
     }
+}
+
+/// Bytes, in digits, at the right of 8 columns.
+fn size(line: &mut Vec<u8>, mut bytes: u64) {
+    let mut digits = [b' '; 20];
+    let mut at = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (bytes % 10) as u8;
+        bytes /= 10;
+        at -= 1;
+        if bytes == 0 {
+            break;
+        }
+    }
+    let from = at.min(digits.len() - 8);
+    line.extend_from_slice(digits.get(from..).unwrap_or_default());
 }
 
 fn column(line: &mut Vec<u8>, name: Option<&[u8]>, number: u32) {
@@ -135,7 +178,16 @@ const MAX_TIMES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
-    use super::mode;
+    use super::{mode, size};
+
+    #[test]
+    fn sizes_stand_at_the_right() {
+        for bytes in [0, 7, 12_345_678, 123_456_789, u64::MAX] {
+            let mut line = Vec::new();
+            size(&mut line, bytes);
+            assert_eq!(line, format!("{bytes:>8}").into_bytes());
+        }
+    }
 
     #[test]
     fn modes_read_as_strmode_prints_them() {
