@@ -24,7 +24,7 @@ impl Jail {
         path: &'v Path,
         intent: Intent,
     ) -> Result<Option<Place<'v>>> {
-        let watch = self.protect.as_ref().filter(|_| intent == Intent::Change);
+        let watch = self.protect.as_ref().filter(|_| intent != Intent::Look);
         if let Some(protect) = watch {
             if protect.visible || self.trees.iter().any(|tree| tree.protected) {
                 return Ok(None);

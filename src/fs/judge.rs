@@ -292,8 +292,11 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// Whether an entry of a directory is listed. `identity` asks the kernel.
     fn lists(&self, path: &[u8], identity: &dyn Fn() -> Option<Identity>) -> bool;
 
-    /// Whether anything may be left out of a listing: then numbers of links, which would tell how much, are not told.
+    /// Whether anything may be left out of a listing: then numbers of links and sizes of directories, which would tell how much, are not told.
     fn conceals(&self) -> bool;
+
+    /// Whether of what exists only directories and what the session made are there for the client.
+    fn shows_only_own(&self) -> bool;
 
     /// Data is about to be written. `free` asks the kernel how many bytes of the file system are.
     ///

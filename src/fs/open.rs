@@ -83,7 +83,7 @@ impl View {
         // The host's kernel says the same by itself.
         let slash = path.as_os_str().as_bytes().ends_with(b"/");
         if creates && slash && self.jail().is_some() {
-            return self.act(path, Aim::Entry, Intent::Look, |place| {
+            return self.act(path, Aim::Entry, Intent::Make, |place| {
                 match place.lstat() {
                     Err(Errno::EACCES) => Err(Errno::EACCES.into()),
                     _ => Err(Errno::EISDIR.into()),
@@ -96,7 +96,9 @@ impl View {
             Aim::Target
         };
         let writes = how.access() != OFlag::O_RDONLY || how.has(OFlag::O_TRUNC);
-        let intent = if writes || creates || self.watches_reads() {
+        let intent = if creates {
+            Intent::Make
+        } else if writes || self.watches_reads() {
             Intent::Change
         } else {
             Intent::Look
@@ -132,8 +134,12 @@ impl View {
                 Err(Error::Kernel(Errno::ENOENT)) if creates => None,
                 Err(error) => return Err(error),
             };
-            if let Some(stat) = there.as_ref().filter(|_| aim == Aim::Target) {
-                is_plain(stat)?;
+            let plain = match there.as_ref().filter(|_| aim == Aim::Target) {
+                Some(stat) => is_plain(stat),
+                None => Ok(()),
+            };
+            if !self.is_judged() {
+                plain?;
             }
             if writes || there.is_none() {
                 self.changeable(place, there.as_ref())?;
@@ -155,6 +161,8 @@ impl View {
                 .map(|effect| Deed::at(effect, place, there.as_ref()))
                 .collect();
             judge.judge(&deeds)?;
+            // Not before: it would tell what another's is.
+            plain?;
             guard.judged(judge, place.canonical(), appends, there.is_none());
             if judge.appends_only() && writes {
                 how.flags |= OFlag::O_APPEND;

@@ -232,7 +232,7 @@ impl View {
     /// # Errors
     /// As mkdirat(2).
     pub fn mkdir(&self, path: &Path, mode: u32) -> Answer<()> {
-        self.act(path, Aim::Entry, Intent::Change, |place| {
+        self.act(path, Aim::Entry, Intent::Make, |place| {
             self.ask_about_new(Effect::Create, place)?;
             free(place)?;
             let exact = self.modes().dir;
@@ -256,7 +256,7 @@ impl View {
             PATH_MAX.. => return Err(Errno::ENAMETOOLONG.into()),
             _ => {}
         }
-        self.act(path, Aim::Entry, Intent::Change, |place| {
+        self.act(path, Aim::Entry, Intent::Make, |place| {
             self.ask_about_new(Effect::CreateLink, place)?;
             free(place)?;
             self.not_config(place)?;

@@ -35,11 +35,12 @@ pub(super) enum Aim {
     Path,
 }
 
-/// Whether something will be changed; then the way there is looked at as well.
+/// Whether something will be changed, or made; then the way there is looked at as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent {
     Look,
     Change,
+    Make,
 }
 
 impl View {
@@ -69,7 +70,7 @@ impl View {
             }
         }
         for _ in 0..RETRIES {
-            match act(&self.uploaded(jail.resolve(path, aim, intent)?, aim)) {
+            match act(&self.find(jail, path, aim, intent)?) {
                 Err(Error::Link) => {}
                 result => return result,
             }
@@ -90,7 +91,7 @@ impl View {
             } else if one.jailed.is_some() {
                 search(one.dir())?;
             }
-            self.act(two, two_aim, Intent::Change, |two| act(one, two))
+            self.act(two, two_aim, Intent::Make, |two| act(one, two))
         })
     }
 }
@@ -110,7 +111,7 @@ impl Jail {
         if path.len() >= PATH_MAX {
             return Err(Errno::ENAMETOOLONG.into());
         }
-        let watch = self.protect.as_deref().filter(|_| intent == Intent::Change);
+        let watch = self.protect.as_deref().filter(|_| intent != Intent::Look);
         if let Some(protect) = watch {
             protect.refresh();
         }
@@ -260,8 +261,7 @@ impl<'v> Walk<'v> {
             return Ok(Went::ToTheEnd { bound: false });
         }
         if !end {
-            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            match openat(self.here()?, name, flags, Mode::empty()) {
+            match openat(self.here()?, name, WAY, Mode::empty()) {
                 Ok(fd) => {
                     self.push(Dirfd::Opened(fd), name);
                     return Ok(Went::On);
@@ -391,14 +391,9 @@ impl<'v> Walk<'v> {
             let (Some(parent), Some(step)) = (before.last_mut(), step.first_mut()) else {
                 continue;
             };
-            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let from = parent.fd.as_ref().ok_or(Errno::ENOENT)?;
-            step.fd = Some(Dirfd::Opened(openat(
-                from,
-                step.name.as_slice(),
-                flags,
-                Mode::empty(),
-            )?));
+            let dir = openat(from, step.name.as_slice(), WAY, Mode::empty())?;
+            step.fd = Some(Dirfd::Opened(dir));
             if index > held + 1 {
                 parent.fd = None;
             }
@@ -494,6 +489,11 @@ fn search(dir: BorrowedFd<'_>) -> Result<()> {
 pub(super) const PATH_MAX: usize = 4096;
 /// As the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
+/// How a directory on the way is opened.
+const WAY: OFlag = OFlag::O_PATH
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
 /// How many directories on the way are open at once.
 pub(super) const OPEN: usize = 8;
 /// How often a path is resolved again when links appear in it meanwhile.

@@ -1,13 +1,51 @@
 //! What the view forbids before the kernel is asked: read-only trees, bind points, what is protected.
 
-use nix::errno::Errno;
+use std::path::Path;
+use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::sys::stat::SFlag;
+
+use super::judge::Identity;
 use super::ops::FileStat;
-use super::place::{Id, Last, Place};
+use super::place::{Id, Last, Place, kind};
+use super::resolve::{Aim, Intent};
+use super::upload::Uploads;
 use super::view::Jail;
 use super::{Answer, Error, Follow, Result, View};
 
 impl View {
+    /// The place that a path leads to. Where only what is own and directories are there for the client, all else stands nowhere, on the way
+    /// as at the end, and answers as nothing does; but a name that is to be made may be taken by it.
+    pub(super) fn find<'v>(
+        &self,
+        jail: &'v Jail,
+        path: &Path,
+        aim: Aim,
+        intent: Intent,
+    ) -> Answer<Place<'v>> {
+        let resolved = jail.resolve(path, aim, intent);
+        let Some(judge) = self.judge().filter(|judge| judge.shows_only_own()) else {
+            return Ok(self.uploaded(resolved?, aim));
+        };
+        let place = self.uploaded(resolved.map_err(absent)?, aim);
+        let made = |uploads: &Arc<Uploads>| uploads.is_new(&place).is_some();
+        let known = intent == Intent::Make
+            || place.last == Last::Itself
+            || place.jailed.as_ref().is_some_and(|jailed| jailed.bound)
+            || aim == Aim::Entry && self.uploads().is_some_and(made);
+        if known {
+            return Ok(place);
+        }
+        let there = place.lstat()?;
+        let identity = || Identity::at(place.dir(), &place.name);
+        if kind(&there) == SFlag::S_IFDIR || judge.lists(place.canonical(), &identity) {
+            Ok(place)
+        } else {
+            Err(Errno::ENOENT.into())
+        }
+    }
+
     /// Whether what stands in `place`, of which the attributes are known, may be changed; or made, where nothing stands.
     ///
     /// # Errors
@@ -99,6 +137,14 @@ impl View {
             return Err(Error::Protected);
         }
         Ok(())
+    }
+}
+
+/// What is said of a way that leads over what is no directory, where that is to be no more than nothing.
+pub(super) fn absent(error: Error) -> Error {
+    match error {
+        Error::Kernel(Errno::ENOTDIR | Errno::ELOOP) => Errno::ENOENT.into(),
+        error => error,
     }
 }
 

@@ -18,6 +18,7 @@ use super::place::{Dirfd, Id};
 use super::protect::Protect;
 use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step};
 use super::upload::Uploads;
+use super::verdict::absent;
 use super::{Answer, Error, Result};
 
 /// The tree that the client sees.
@@ -295,7 +296,11 @@ impl View {
                 )
             }
         };
-        jail.canonical(&path)
+        let canonical = jail.canonical(&path);
+        match self.judge() {
+            Some(judge) if judge.shows_only_own() => canonical.map_err(absent),
+            _ => canonical,
+        }
     }
 }
 

@@ -178,6 +178,10 @@ impl Judge for Rules {
         self.drop_box || !self.hide.is_empty()
     }
 
+    fn shows_only_own(&self) -> bool {
+        self.drop_box
+    }
+
     fn write(&self, writing: &Writing, free: &dyn Fn() -> Option<u64>) -> Answer<()> {
         if self.append_only && append_only::forbids_writing(writing) {
             return Err(Refusal::Forbidden("--append-only").into());

@@ -220,6 +220,10 @@ impl Judge for Notes {
         self.rules.conceals()
     }
 
+    fn shows_only_own(&self) -> bool {
+        self.rules.shows_only_own()
+    }
+
     fn write(&self, writing: &Writing, free: &dyn Fn() -> Option<u64>) -> Answer<()> {
         self.rules.write(writing, free)
     }

@@ -26,6 +26,7 @@ mod rates;
 #[path = "../faults/raw.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod raw;
+mod secrets;
 mod sentences;
 #[path = "../support/mod.rs"]
 mod support;

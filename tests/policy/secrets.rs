@@ -1,0 +1,84 @@
+//! What a client may not know is answered as nothing is: compared with a tree where it does not stand.
+
+use crate::support::packet::pflags::{READ, WRITE};
+use crate::support::request::*;
+use crate::support::{Attrs, Packet, Reply, Server, Tree};
+
+/// Asks the same of two sessions in turn, the second after `make`: with `flags`, in a root and without.
+fn alike(flags: &[&str], requests: &[Packet], make: impl Fn(&Tree)) {
+    for root in [&["--root", "."][..], &[]] {
+        if root.is_empty() && flags.contains(&"--bind") {
+            continue;
+        }
+        let tree = Tree::new();
+        tree.dir("dir");
+        tree.dir("bound");
+        let flags = [root, flags].concat();
+        let ask = || -> Vec<Reply> {
+            let mut server = Server::with(&tree, &flags);
+            requests.iter().map(|one| server.call(one)).collect()
+        };
+        let without = ask();
+        make(&tree);
+        for ((request, one), other) in requests.iter().zip(ask()).zip(without) {
+            assert_eq!(one, other, "{flags:?} {request:?}");
+        }
+    }
+}
+
+/// All that can be asked of a name, but to make it.
+fn asked(name: &str) -> Vec<Packet> {
+    let attrs = [
+        Attrs::default().size(3),
+        Attrs::default().size(u64::MAX),
+        Attrs::default().permissions(0o600),
+        Attrs::default().times(1, 2),
+        Attrs::default().owner(0, 0),
+    ];
+    let long = "x".repeat(256);
+    let (beneath, slash) = (format!("{name}/x"), format!("{name}/"));
+    let mut requests = Vec::new();
+    for name in [name, &beneath, &slash, &format!("{name}/..")] {
+        for attrs in &attrs {
+            requests.extend([setstat(name, attrs), lsetstat(name, attrs)]);
+        }
+        for pflags in [READ, WRITE, READ | WRITE] {
+            requests.push(open(name, pflags, &Attrs::default()));
+        }
+        requests.extend([stat(name), lstat(name), opendir(name), readlink(name)]);
+        requests.extend([realpath(name), expand_path(name), statvfs(name)]);
+        requests.extend([remove(name), rmdir(name)]);
+        for to in ["to", "dir", "dir/to", "none/to", "/", "..", &long] {
+            requests.extend([rename(name, to), posix_rename(name, to), hardlink(name, to)]);
+            requests.push(hardlink(name, format!("{long}/to")));
+        }
+    }
+    requests
+}
+
+#[test]
+fn in_a_drop_box_nothing_tells_of_another_s_file_whatever_it_is() {
+    let kinds: [&dyn Fn(&Tree); 5] = [
+        &|tree| drop(tree.file("foreign", "data")),
+        &|tree| drop(tree.fifo("foreign")),
+        &|tree| drop(tree.link("foreign", "nowhere")),
+        &|tree| drop(tree.link("foreign", "foreign")),
+        &|tree| {
+            tree.file("other", "data");
+            tree.link("foreign", "other");
+        },
+    ];
+    for make in kinds {
+        alike(&["--drop-box"], &asked("foreign"), make);
+        alike(&["--drop-box", "--no-delete"], &asked("foreign"), make);
+        alike(&["--drop-box", "--atomic-upload"], &asked("foreign"), make);
+    }
+}
+
+#[test]
+fn in_a_drop_box_a_read_only_bind_does_not_tell_of_another_s_file() {
+    let flags = ["--drop-box", "--bind", "/here=./bound:ro"];
+    alike(&flags, &asked("here/foreign"), |tree| {
+        tree.file("bound/foreign", "data");
+    });
+}
