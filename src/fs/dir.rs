@@ -13,7 +13,7 @@ use nix::sys::stat::{fstat, fstatat};
 use rustix::fs::RawDir;
 
 use super::Result;
-use super::judge::{Identity, Judge};
+use super::judge::{Identity, Judge, told};
 use super::ops::FileStat;
 use super::upload::is_unlisted;
 use super::view::Tree;
@@ -335,11 +335,7 @@ fn shown(
     if !matches!(name, b"." | b"..") && !judge.lists(&path, identity) {
         return Listed::Taken;
     }
-    let mut stat = *stat;
-    if judge.conceals() {
-        stat.st_nlink = 1;
-    }
-    take(name, &stat)
+    take(name, &told(judge, stat))
 }
 
 /// As glibc's readdir(3) has it.

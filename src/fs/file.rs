@@ -286,6 +286,18 @@ impl File {
         ops::fstat(&self.fd)
     }
 
+    /// The same, as a client may know them.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub fn told(&self) -> Result<FileStat> {
+        let stat = self.stat()?;
+        Ok(match &self.guard.judged {
+            Some(judged) => judge::told(&judged.judge, &stat),
+            None => stat,
+        })
+    }
+
     /// Figures of the file system on which it lies, and whether the view makes it read-only.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::stat::SFlag;
@@ -220,6 +221,21 @@ impl Identity {
         }
     }
 }
+
+/// Attributes as they are told: where something may be left out of listings, nothing in them says how much.
+pub(super) fn told(judge: &Arc<dyn Judge>, stat: &FileStat) -> FileStat {
+    let mut stat = *stat;
+    if judge.conceals() {
+        stat.st_nlink = 1;
+        if kind(&stat) == SFlag::S_IFDIR {
+            stat.st_size = DIRECTORY;
+        }
+    }
+    stat
+}
+
+/// The size of a small directory in bytes, as most file systems have it.
+const DIRECTORY: i64 = 4096;
 
 /// Data that is about to be written to an open file.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
 
-use super::judge::{Deed, Effect, Identity};
+use super::judge::{Deed, Effect, Identity, told};
 use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
 use super::resolve::{Aim, Intent, PATH_MAX};
@@ -74,7 +74,10 @@ impl View {
         self.act(path, aim(follow), Intent::Look, |place| {
             let stat = place.stat(follow)?;
             self.allows(&[Deed::at(Effect::Look, place, Some(&stat))])?;
-            Ok(stat)
+            Ok(match self.judge() {
+                Some(judge) => told(judge, &stat),
+                None => stat,
+            })
         })
     }
 

@@ -103,7 +103,7 @@ fn stat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response
 
 fn fstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let file = asked_fstat(session, id, payload)?;
-    Ok(Response::Attrs(attrs::from_stat(&file.stat()?)))
+    Ok(Response::Attrs(attrs::from_stat(&file.told()?)))
 }
 
 fn setstat(id: u32, payload: Payload<'_>) -> Result<Act, Status> {

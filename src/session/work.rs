@@ -83,7 +83,7 @@ impl Session {
             kind::FSTAT => {
                 let file = dispatch::asked_fstat(self, id, payload)?;
                 weightless(Box::new(move || {
-                    let stat = file.stat();
+                    let stat = file.told();
                     finish(move |_| Ok(Response::Attrs(attrs::from_stat(&stat?))))
                 }))
             }

@@ -82,3 +82,32 @@ fn in_a_drop_box_a_read_only_bind_does_not_tell_of_another_s_file() {
         tree.file("bound/foreign", "data");
     });
 }
+
+#[test]
+fn what_is_hidden_is_not_told_by_the_size_of_its_directory() {
+    // Where a directory is as long as its entries are many.
+    let tree = Tree::below("/dev/shm");
+    tree.dir("dir");
+    let sizes = |flags: &[&str]| {
+        let mut server = Server::with(&tree, flags);
+        let listed = server.opendir(".");
+        let mut requests = vec![stat("dir"), lstat("dir"), stat(".")];
+        // A drop box opens no directory as a file.
+        if let Reply::Handle(dir) = server.call(&open("dir", READ, &Attrs::default())) {
+            requests.push(fstat(&dir));
+        }
+        let mut sizes: Vec<_> = requests
+            .iter()
+            .map(|request| server.call(request).attrs().size)
+            .collect();
+        let reply = server.call(&readdir(&listed));
+        sizes.extend(reply.names().iter().map(|name| name.attrs.size));
+        sizes
+    };
+    let flags: [&[&str]; 2] = [&["--hide", "*.key"], &["--drop-box", "--root", "."]];
+    let empty = flags.map(sizes);
+    tree.file("dir/a.key", "");
+    tree.file("b.key", "");
+    assert!(!sizes(&[]).starts_with(&empty[0]), "it would be seen");
+    assert_eq!(flags.map(sizes), empty);
+}
