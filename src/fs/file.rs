@@ -170,9 +170,18 @@ impl File {
         }
         let size = from.stat()?.st_size as u64;
         let piece = len.min(COPY_PIECE).min(size.saturating_sub(offset));
+        // A file of /proc, or one that has just grown, holds more than its size says: that is asked for like all else.
+        let piece = match piece {
+            0 => u64::from(from.has_more(offset)),
+            piece => piece,
+        };
         self.writable(to_offset, piece)?;
-        // One byte, to see whether it ends there in truth.
-        Ok(piece.max(1))
+        Ok(piece)
+    }
+
+    /// Whether there is anything to be read at `offset`. What fails will fail again.
+    fn has_more(&self, offset: u64) -> bool {
+        self.read_at(&mut [0], offset) != Ok(0)
     }
 
     /// Whether an attribute, or the size, is to be set.

@@ -18,6 +18,7 @@ mod effects;
 mod explain;
 mod ground;
 mod handles;
+mod limits;
 mod matrix;
 mod model;
 mod operations;
