@@ -150,10 +150,12 @@ impl File {
         let Some(judged) = &self.guard.judged else {
             return Ok(());
         };
+        let stat = self.stat()?;
         let writing = Writing {
             from: offset,
             length,
-            size: self.stat()?.st_size as u64,
+            size: stat.st_size as u64,
+            stored: (stat.st_blocks as u64).saturating_mul(512),
             appends: judged.appends,
         };
         judged.judge.write(&writing, &|| judge::free(self.as_fd()))

@@ -246,6 +246,8 @@ pub struct Writing {
     pub length: u64,
     /// The present size of the file, in bytes.
     pub size: u64,
+    /// What is stored of it, in bytes: less than its size where it has holes.
+    pub stored: u64,
     /// Whether the client opened it for appending: then it begins at the end.
     pub appends: bool,
 }

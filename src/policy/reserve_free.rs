@@ -29,10 +29,17 @@ pub(super) fn forbids(reserve: u64, deed: &Deed<'_>) -> bool {
     growth > 0 && takes(reserve, growth, deed.free())
 }
 
-/// Whether what is written behind the end of the file would go into the reserve.
-pub(super) fn forbids_writing(reserve: u64, writing: &Writing, free: Option<u64>) -> bool {
-    let growth = writing.end().saturating_sub(writing.size);
-    growth > 0 && takes(reserve, growth, free)
+/// Whether what is written behind the end of the file, or perhaps into a hole of it, would go into the reserve.
+pub(super) fn forbids_writing(
+    reserve: u64,
+    writing: &Writing,
+    free: impl FnOnce() -> Option<u64>,
+) -> bool {
+    let mut growth = writing.end().saturating_sub(writing.size);
+    if writing.stored < writing.size {
+        growth = growth.max(writing.length);
+    }
+    growth > 0 && takes(reserve, growth, free())
 }
 
 /// Where the file system does not tell, nothing is reserved.

@@ -192,7 +192,7 @@ impl Judge for Rules {
             }
         }
         if let Some(reserve) = self.reserve_free {
-            if reserve_free::forbids_writing(reserve, writing, free()) {
+            if reserve_free::forbids_writing(reserve, writing, free) {
                 return Err(NO_SPACE.into());
             }
         }

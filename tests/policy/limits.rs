@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use nix::sys::statvfs::statvfs as free_of;
+
 use crate::support::packet::pflags::{CREAT, READ, WRITE};
 use crate::support::request::*;
-use crate::support::{Server, Tree};
+use crate::support::{Attrs, Server, Tree};
 
 #[test]
 fn a_copy_of_a_file_that_holds_more_than_its_size_says_stops_at_the_limit() {
@@ -29,4 +31,38 @@ fn a_copy_of_what_is_at_its_end_is_no_copy_past_the_limit() {
     let (from, to) = (server.open("from", READ), server.open("to", WRITE | CREAT));
     server.ok(&copy_data(&from, 0, 0, &to, 0));
     assert_eq!(tree.read("to"), b"0123456789");
+}
+
+#[test]
+fn what_stays_free_is_not_taken_by_filling_holes() {
+    // A file system of which nobody else takes this much meanwhile.
+    let tree = Tree::below("/dev/shm");
+    let free = || {
+        let figures = free_of(tree.root()).unwrap();
+        figures.blocks_available() * figures.fragment_size()
+    };
+    const MEBI: u64 = 1 << 20;
+    let reserve = free() - 64 * MEBI;
+    let mut server = Server::with(&tree, ["--reserve-free", &reserve.to_string()]);
+    let holes: Vec<_> = (0..4)
+        .map(|number| {
+            let hole = server.open(format!("hole{number}"), WRITE | CREAT);
+            server.ok(&fsetstat(&hole, &Attrs::default().size(40 * MEBI)));
+            hole
+        })
+        .collect();
+    let data = vec![1; 128 * 1024];
+    let mut refused = None;
+    for (hole, number) in holes
+        .iter()
+        .flat_map(|hole| (0..320).map(move |at| (hole, at)))
+    {
+        let reply = server.call(&write(hole, number * data.len() as u64, &data));
+        if reply.code() != 0 {
+            refused = Some(reply.status().text.clone());
+            break;
+        }
+    }
+    let text = "Failure: No space left on device (--reserve-free)";
+    assert_eq!(refused.as_deref(), Some(text));
 }
