@@ -290,7 +290,7 @@ impl View {
     /// A second name for a file; a symbolic link is linked itself, as link(2) does it.
     ///
     /// # Errors
-    /// As linkat(2).
+    /// As linkat(2); `EBUSY` for an atomic upload that is not finished.
     pub fn link(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
         self.act_on_two((oldpath, Aim::Link), (newpath, Aim::Entry), |old, new| {
             if old.slash && !old.is_directory()? {
@@ -298,6 +298,10 @@ impl View {
             }
             let stat = old.stat(Follow::No)?;
             one_tree(old, new)?;
+            if old.covers.is_some() {
+                // What is being uploaded gets a name when it is closed, and none before.
+                return Err(Errno::EBUSY.into());
+            }
             if self.is_judged() {
                 let taken = new.lstat().ok();
                 self.allows(&[

@@ -108,6 +108,7 @@ impl View {
         match uploads.is_new(old) {
             None => return Ok(false),
             Some(false) => return Err(Errno::EBUSY.into()),
+            Some(true) if new.slash => return Err(Errno::ENOTDIR.into()),
             Some(true) => {}
         }
         let written = self.uploaded(old.uncovered(), Aim::Link);

@@ -260,7 +260,8 @@ impl Uploads {
 
     fn find<T>(&self, place: &Place<'_>, tell: impl Fn(&Upload) -> T) -> Option<T> {
         let uploads = self.lock();
-        if uploads.is_empty() {
+        // A slash behind the name asks for a directory.
+        if uploads.is_empty() || place.slash {
             return None;
         }
         let id = Id::of_fd(place.dir()).ok()?;

@@ -122,6 +122,42 @@ fn removed_by_its_name_it_never_appears() {
 }
 
 #[test]
+fn it_gets_no_second_name_before_it_is_closed() {
+    both(|tree, mut server| {
+        tree.file("old", "what was there");
+        for name in ["old", "new"] {
+            let handle = server.open(name, UPLOAD);
+            server.ok(&write(&handle, 0, "half"));
+            let reply = server.call(&hardlink(name, "second"));
+            assert_eq!(reply.status().text, "Failure: Device or resource busy");
+            assert!(!tree.has("second"), "it would show half a file");
+            server.ok(&write(&handle, 4, " and half"));
+            server.close(&handle);
+            server.ok(&hardlink(name, "second"));
+            assert_eq!(tree.read("second"), b"half and half");
+            server.ok(&remove("second"));
+        }
+    });
+}
+
+#[test]
+fn a_name_with_a_slash_behind_it_is_none_of_a_file() {
+    both(|tree, mut server| {
+        let handle = server.open("new", UPLOAD);
+        for request in [
+            rename("new", "other/"),
+            posix_rename("new", "other/"),
+            rename("new/", "other"),
+            remove("new/"),
+        ] {
+            assert_eq!(server.code(&request), 2, "{request:?}");
+        }
+        server.close(&handle);
+        assert_eq!(tree.names("."), [b"new".to_vec()]);
+    });
+}
+
+#[test]
 fn renamed_before_it_is_closed_it_appears_by_the_new_name() {
     both(|tree, mut server| {
         tree.dir("dir");
