@@ -283,6 +283,16 @@ impl Uploads {
 }
 
 impl View {
+    /// Ends all uploads that are not finished, whoever still writes to them.
+    pub fn discard_uploads(&self) {
+        let uploads = self
+            .uploads()
+            .map(|uploads| std::mem::take(&mut *uploads.lock()));
+        for upload in uploads.unwrap_or_default() {
+            upload.remove();
+        }
+    }
+
     /// Where `place` leads while an upload goes there: to what has been written so far.
     pub(super) fn uploaded<'v>(&self, mut place: Place<'v>, aim: Aim) -> Place<'v> {
         if matches!(aim, Aim::Target | Aim::Link) && place.last == Last::Name {

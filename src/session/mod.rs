@@ -324,6 +324,8 @@ impl Session {
                 Entry::File(_) | Entry::Dir(_) => {}
             }
         }
+        // A copy that is under way has its file still open.
+        self.view.discard_uploads();
     }
 }
 

@@ -22,8 +22,8 @@ use crate::protocol::{
 impl Session {
     /// What the request in `packet` touches. What is malformed, or means nothing that is open, runs alone: it is answered at once.
     pub(super) fn touch(&mut self, packet: &Packet<'_>) -> Touch {
-        // What a rule says may depend on all that came before.
-        if self.view.is_judged() {
+        // What a rule says may depend on all that came before. But what ends the session is heard while a long copy goes on.
+        if self.view.is_judged() && packet.kind != Some(kind::EXTENDED) {
             return Touch::Alone;
         }
         self.touched(packet).unwrap_or(Touch::Alone)

@@ -1,10 +1,14 @@
-//! Limits that hold by whatever way content comes into a file.
+//! Limits that hold by whatever way content comes into a file, and a session that can be ended whatever it is at.
 
-use std::fs;
+use std::fs::{self, File};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs as free_of;
+use nix::unistd::Pid;
 
-use crate::support::packet::pflags::{CREAT, READ, WRITE};
+use crate::support::packet::pflags::{CREAT, READ, TRUNC, WRITE};
 use crate::support::request::*;
 use crate::support::{Attrs, Server, Tree};
 
@@ -65,4 +69,29 @@ fn what_stays_free_is_not_taken_by_filling_holes() {
     }
     let text = "Failure: No space left on device (--reserve-free)";
     assert_eq!(refused.as_deref(), Some(text));
+}
+
+#[test]
+fn a_long_copy_under_a_rule_hears_signals_and_leaves_nothing_half_done() {
+    for (flags, left) in [
+        (&["--no-delete"][..], 2),
+        (&["--atomic-upload"], 1),
+        (&["--atomic-upload", "--session-timeout", "1"], 1),
+    ] {
+        let tree = Tree::new();
+        let endless = File::create(tree.at("endless")).unwrap();
+        endless.set_len(1 << 38).unwrap();
+        let mut server = Server::with(&tree, flags);
+        let from = server.open("endless", READ);
+        let to = server.open("to", WRITE | CREAT | TRUNC);
+        server.send(&copy_data(&from, 0, 0, &to, 0));
+        sleep(Duration::from_millis(500));
+        let begun = Instant::now();
+        if !flags.contains(&"--session-timeout") {
+            kill(Pid::from_raw(server.pid() as i32), Signal::SIGTERM).unwrap();
+        }
+        server.wait();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{flags:?}");
+        assert_eq!(tree.names(".").len(), left, "{flags:?}");
+    }
 }
