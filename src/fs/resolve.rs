@@ -232,6 +232,10 @@ impl<'v> Walk<'v> {
     fn step(&mut self, name: &[u8], end: bool, aim: Aim) -> Answer<Went> {
         if let Some(judge) = &self.jail.judge {
             let (path, here) = (self.path_of(name), self.here()?);
+            // Links lead deeper than any path; to judge each step of that would take for ever.
+            if path.len() >= PATH_MAX {
+                return Err(Errno::ENAMETOOLONG.into());
+            }
             // The path of what is to be made can be told, and what a link to it holds is not.
             let tells = end && aim == Aim::Path && !self.directory;
             match judge.pass(&path, false) {
@@ -360,8 +364,7 @@ impl<'v> Walk<'v> {
     /// (`fs.protected_symlinks`, proc_sys_fs(5)).
     fn is_trap(&self, name: &[u8]) -> Result<bool> {
         let dir = nix::sys::stat::fstat(self.here()?)?;
-        let shared = Mode::S_ISVTX | Mode::S_IWOTH;
-        if !Mode::from_bits_truncate(dir.st_mode).contains(shared) {
+        if !Mode::from_bits_truncate(dir.st_mode).contains(Mode::S_ISVTX | Mode::S_IWOTH) {
             return Ok(false);
         }
         let link = fstatat(self.here()?, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -450,17 +453,14 @@ impl<'v> Walk<'v> {
         let dir = step.fd.ok_or(Errno::ENOENT)?;
         let above = match last {
             Last::Name => None,
-            Last::Itself => {
-                let above = match self.steps.last_mut() {
-                    Some(_) => {
-                        self.reopen()?;
-                        nix::sys::stat::fstat(self.here()?)?
-                    }
-                    // `..` of the root is the root.
-                    None => nix::sys::stat::fstat(&dir)?,
-                };
-                Some(above)
-            }
+            Last::Itself => Some(match self.steps.last_mut() {
+                Some(_) => {
+                    self.reopen()?;
+                    nix::sys::stat::fstat(self.here()?)?
+                }
+                // `..` of the root is the root.
+                None => nix::sys::stat::fstat(&dir)?,
+            }),
         };
         Ok(Place {
             dir,

@@ -95,3 +95,26 @@ fn a_long_copy_under_a_rule_hears_signals_and_leaves_nothing_half_done() {
         assert_eq!(tree.names(".").len(), left, "{flags:?}");
     }
 }
+
+#[test]
+fn a_path_that_links_make_deeper_than_any_is_not_judged_for_ever() {
+    let tree = Tree::new();
+    let names = |count| vec!["a"; count].join("/");
+    fs::create_dir_all(tree.at(names(1500))).unwrap();
+    tree.link("link", names(1500));
+    let mut free = Server::with(&tree, ["--root", "."]);
+    for depth in 1..=700 {
+        free.ok(&mkdir(format!("link/{}", names(depth)), &Attrs::default()));
+    }
+    let mut judged = Server::with(&tree, ["--root", ".", "--hide", "**/*x*/y"]);
+    let (within, beyond) = (
+        format!("link/{}", names(500)),
+        format!("link/{}", names(700)),
+    );
+    for path in [&within, &beyond] {
+        free.call(&stat(path)).attrs();
+    }
+    judged.call(&stat(&within)).attrs();
+    let reply = judged.call(&stat(&beyond));
+    assert_eq!(reply.status().text, "Bad message: File name too long");
+}
