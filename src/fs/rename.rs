@@ -8,7 +8,7 @@ use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::judge::{Deed, Effect};
-use super::place::{Last, Place, kind};
+use super::place::{Id, Last, Place, kind};
 use super::resolve::Aim;
 use super::verdict::one_tree;
 use super::{Answer, Error, FileStat, Follow, Result, View};
@@ -25,7 +25,7 @@ impl View {
             if self.redirected(old, new, false)? {
                 return Ok(());
             }
-            if self.is_judged() && !self.ask_about_rename(old, new)? {
+            if self.is_judged() && self.ask_about_rename(old, new)?.is_none() {
                 // What appears there meanwhile was not judged.
                 return match move_to_free(old, new) {
                     Err(Errno::EEXIST) => Err(Error::Link),
@@ -47,12 +47,19 @@ impl View {
             if self.redirected(old, new, true)? {
                 return Ok(());
             }
-            if self.is_judged() {
-                self.ask_about_rename(old, new)?;
-            }
+            let judged = match self.judge() {
+                Some(_) => Some(self.ask_about_rename(old, new)?),
+                None => None,
+            };
+            let is_judged = |link: &FileStat| match &judged {
+                Some(taken) => taken.as_ref().map(Id::of) == Some(Id::of(link)),
+                None => true,
+            };
             match move_to_free(old, new) {
                 Err(Errno::EEXIST) => match self.dangling(newpath, new) {
-                    Some(link) => replace_dangling(old, new, &link),
+                    Some(link) if is_judged(&link) => replace_dangling(old, new, &link),
+                    // It has appeared meanwhile.
+                    Some(_) => Err(Error::Link),
                     None => Err(Errno::EEXIST.into()),
                 },
                 result => Ok(result?),
@@ -79,8 +86,8 @@ impl View {
         self.not_config(new)
     }
 
-    /// Asks whether what stands in `old` may go to `new`; whether something stands there.
-    fn ask_about_rename(&self, old: &Place<'_>, new: &Place<'_>) -> Answer<bool> {
+    /// Asks whether what stands in `old` may go to `new`; what stands there.
+    fn ask_about_rename(&self, old: &Place<'_>, new: &Place<'_>) -> Answer<Option<FileStat>> {
         let moved = old.lstat()?;
         let taken = match new.lstat() {
             Err(Errno::ENOENT) => None,
@@ -94,7 +101,7 @@ impl View {
         );
         deeds.push(Deed::to(new, old, &moved));
         self.allows(&deeds)?;
-        Ok(taken.is_some())
+        Ok(taken)
     }
 
     /// Whether what stands in `old` is still being uploaded, and goes to `new` instead.
@@ -112,7 +119,7 @@ impl View {
             Some(true) => {}
         }
         let written = self.uploaded(old.uncovered(), Aim::Link);
-        let taken = self.ask_about_rename(&written, new)?;
+        let taken = self.ask_about_rename(&written, new)?.is_some();
         if taken && exclusive {
             return Err(Errno::EEXIST.into());
         }

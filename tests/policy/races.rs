@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::thread;
@@ -144,6 +145,37 @@ fn no_content_of_a_neighbour_is_overwritten_at_whatever_moment_it_comes() {
         let theirs = theirs.len();
         assert_eq!(ours + theirs, ROUNDS, "each name has one winner");
         assert!(ours > 10 && theirs > 10, "no race: {ours} against {theirs}");
+    }
+}
+
+#[test]
+fn a_link_to_nothing_that_a_neighbour_makes_meanwhile_is_not_replaced() {
+    for view in 0..2 {
+        let tree = Tree::new();
+        let [host, jailed] = views(&tree, &["--no-overwrite"]);
+        let mut server = if view == 0 { host } else { jailed };
+        let (name, lost) = (tree.at("name"), AtomicUsize::new(0));
+        let link = |_| {
+            if symlink("nowhere", &name).is_ok() {
+                linger(500);
+                lost.fetch_add(
+                    usize::from(fs::read_link(&name).is_err()),
+                    Ordering::Relaxed,
+                );
+            }
+            let _ = fs::remove_file(&name);
+        };
+        let renamed = beside(link, |_| {
+            let rename = |number| {
+                let own = format!("own{number}");
+                let handle = server.open(&own, WRITE | CREAT);
+                server.close(&handle);
+                server.code(&request::rename(&own, "name"))
+            };
+            (0..6000).map(rename).filter(|code| *code == 0).count()
+        });
+        assert_eq!(lost.into_inner(), 0);
+        assert!(renamed > 10, "no race: {renamed}");
     }
 }
 
