@@ -138,7 +138,8 @@ impl View {
                 Some(stat) => is_plain(stat),
                 None => Ok(()),
             };
-            if !self.is_judged() {
+            // Where another's file is no more than a name that is taken, nothing tells what it is.
+            if self.judge().is_none_or(|judge| !judge.shows_only_own()) {
                 plain?;
             }
             if writes || there.is_none() {
@@ -161,7 +162,6 @@ impl View {
                 .map(|effect| Deed::at(effect, place, there.as_ref()))
                 .collect();
             judge.judge(&deeds)?;
-            // Not before: it would tell what another's is.
             plain?;
             guard.judged(judge, place.canonical(), appends, there.is_none());
             if judge.appends_only() && writes {
