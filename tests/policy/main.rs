@@ -29,6 +29,7 @@ mod rates;
 mod raw;
 mod secrets;
 mod sentences;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeouts;
