@@ -152,6 +152,10 @@ impl View {
         }
         if let Kind::Jail(jail) = &mut self.kind {
             jail.judge = Some(Arc::clone(&judge));
+            // What is hidden is no place to start in either.
+            if judge.pass(&jail.start_path(), false).is_err() {
+                jail.start.truncate(1);
+            }
         }
         self.judging.judge = Some(judge);
         self.judging.modes = modes;

@@ -111,3 +111,18 @@ fn what_is_hidden_is_not_told_by_the_size_of_its_directory() {
     assert!(!sizes(&[]).starts_with(&empty[0]), "it would be seen");
     assert_eq!(flags.map(sizes), empty);
 }
+
+#[test]
+fn a_session_does_not_start_in_what_is_hidden() {
+    let tree = Tree::new();
+    tree.dir("dir");
+    tree.file("dir/file", "data");
+    let jailed = ["--root", ".", "-d", "/dir", "--hide", "dir"];
+    let mut server = Server::with(&tree, jailed);
+    assert_eq!(server.call(&realpath(".")).name(), b"/");
+    let names = server.list(".").into_iter().map(|name| name.filename);
+    assert!(names.eq([b".".to_vec(), b"..".to_vec()]));
+    // In the host's tree, in a directory that is inherited.
+    let mut server = Server::with(tree.at("dir"), ["--hide", "dir"]);
+    assert_eq!(server.call(&realpath(".")).name(), b"/");
+}
