@@ -6,13 +6,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::fcntl::copy_file_range;
 use nix::sys::stat::{Mode, SFlag, fchmod, futimens};
-use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
+use super::copy::COPY_PIECE;
 use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
 use super::ops::{self, FileStat};
 use super::place::{Id, kind};
@@ -79,24 +78,6 @@ impl Guard {
             made,
         });
     }
-}
-
-/// Where a piece of a copy ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyEnd {
-    /// This many bytes were copied; there may be more.
-    Copied(u64),
-    /// The source ended.
-    Eof,
-}
-
-/// What failed in a copy, and how.
-#[derive(Clone, Copy, Debug)]
-pub struct CopyError {
-    /// `read` or `write`.
-    pub what: &'static str,
-    /// The cause.
-    pub errno: Errno,
 }
 
 impl AsFd for File {
@@ -203,12 +184,6 @@ impl File {
         *self
             .id
             .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default())
-    }
-
-    /// Whether it lies on a file system that another process or another host serves: any answer of it may be long in coming, or never come.
-    #[must_use]
-    pub fn is_remote(&self) -> bool {
-        fstatfs(&self.fd).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
     }
 
     /// Whether it gets its name when it is closed.
@@ -431,76 +406,4 @@ impl File {
             OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE != OFlag::O_RDONLY
         })
     }
-
-    /// Copies a piece of at most `len` bytes to `to`, within the kernel where it can.
-    ///
-    /// # Errors
-    /// As read(2) and write(2), and which of them it was.
-    pub fn copy_piece(
-        &self,
-        offset: u64,
-        to: &Self,
-        to_offset: u64,
-        len: u64,
-    ) -> std::result::Result<CopyEnd, CopyError> {
-        let reading = |errno| CopyError {
-            what: "read",
-            errno,
-        };
-        let writing = |errno| CopyError {
-            what: "write",
-            errno,
-        };
-        if !to.append {
-            let mut from_at = i64::try_from(offset).map_err(|_| reading(Errno::EINVAL))?;
-            let mut to_at = i64::try_from(to_offset).map_err(|_| writing(Errno::EINVAL))?;
-            let piece = usize::try_from(len.min(COPY_PIECE)).unwrap_or(usize::MAX);
-            match again(|| {
-                copy_file_range(
-                    &self.fd,
-                    Some(&mut from_at),
-                    &to.fd,
-                    Some(&mut to_at),
-                    piece,
-                )
-            }) {
-                // Files whose size the kernel does not know, as in /proc, end at once here; reading tells.
-                Ok(0) => {}
-                Ok(count) => return Ok(CopyEnd::Copied(count as u64)),
-                Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => return Err(writing(errno)),
-                // Not between these file systems, or not on this kernel.
-                Err(_) => {}
-            }
-        }
-        let mut buffer = vec![0; usize::try_from(len.min(COPY_BUFFER)).unwrap_or(usize::MAX)];
-        let count = self.read_at(&mut buffer, offset).map_err(reading)?;
-        if count == 0 {
-            return Ok(CopyEnd::Eof);
-        }
-        to.write_at(buffer.get(..count).unwrap_or_default(), to_offset)
-            .map_err(writing)?;
-        Ok(CopyEnd::Copied(count as u64))
-    }
 }
-
-/// 9p, AFS, Ceph, CIFS and SMB, Coda, FUSE, GPFS, Lustre, NFS.
-///
-/// Source: linux/magic.h and statfs(2).
-const REMOTE: &[u32] = &[
-    0x0102_1997,
-    0x5346_414f,
-    0x6b41_4653,
-    0x00c3_6400,
-    0xff53_4d42,
-    0xfe53_4d42,
-    0x517b,
-    0x7375_7245,
-    0x6573_5546,
-    0x4750_4653,
-    0x0bd0_0bd0,
-    0x6969,
-];
-/// So much at a time within the kernel, that a signal is heard soon.
-const COPY_PIECE: u64 = 16 * 1024 * 1024;
-/// So much at a time through memory.
-const COPY_BUFFER: u64 = 256 * 1024;

@@ -3,6 +3,7 @@
 //! Knows nothing of packets, sessions or policies. [`View`] is the only door: it turns a client's path into a directory
 //! descriptor and a name, and everything acts on these.
 
+mod copy;
 mod dir;
 mod direct;
 mod file;
@@ -21,8 +22,9 @@ mod upload;
 mod verdict;
 mod view;
 
+pub use copy::{CopyEnd, CopyError};
 pub use dir::{Dir, Listed};
-pub use file::{CopyEnd, CopyError, File};
+pub use file::File;
 pub use judge::{Deed, Effect, Identity, Judge, Refusal, Verdict, Writing};
 pub use open::OpenHow;
 pub use ops::{FileStat, Follow};

@@ -2,7 +2,7 @@
 //!
 //! The kernel's list of mounts tells, and a path is looked up in what the kernel has at hand, so that to find out makes nobody wait.
 
-use std::fs::File;
+use std::fs;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -12,10 +12,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::makedev;
+use nix::sys::statfs::fstatfs;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
 
 use super::view::{Kind, View};
-use super::{Result, again};
+use super::{File, Result, again};
 
 /// The list of mounts, as far as it was read.
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub(super) struct Mounts(Mutex<List>);
 
 #[derive(Debug, Default)]
 struct List {
-    file: Option<File>,
+    file: Option<fs::File>,
     /// The devices that others serve; none before it was asked for, and where there is no list.
     remote: Option<Vec<u64>>,
 }
@@ -32,7 +33,7 @@ impl Mounts {
     /// Opens the list, for a process that cannot open it later. Where /proc is missing there is none.
     pub(super) fn held() -> Self {
         Self(Mutex::new(List {
-            file: File::open(LIST).ok(),
+            file: fs::File::open(LIST).ok(),
             remote: None,
         }))
     }
@@ -47,7 +48,7 @@ impl List {
     fn remote(&mut self) -> Option<&[u64]> {
         if self.remote.is_none() {
             if self.file.is_none() {
-                self.file = File::open(LIST).ok();
+                self.file = fs::File::open(LIST).ok();
             }
             self.remote = self.file.as_mut().and_then(|file| {
                 let mut text = Vec::new();
@@ -140,6 +141,14 @@ fn opened(from: BorrowedFd<'_>, path: &[u8], resolve: ResolveFlags) -> Result<Ow
     })
 }
 
+impl File {
+    /// Whether it lies on a file system that another process or another host serves: any answer of it may be long in coming, or never come.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        fstatfs(self).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
+    }
+}
+
 /// The device of a file, which no daemon and no other host is asked for.
 fn device(file: impl AsFd) -> Result<u64> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
@@ -169,12 +178,12 @@ fn remote_devices(text: &[u8]) -> Vec<u64> {
 }
 
 fn is_remote(kind: &[u8]) -> bool {
-    kind.starts_with(b"fuse") || REMOTE.contains(&kind)
+    kind.starts_with(b"fuse") || SERVED.contains(&kind)
 }
 
 const LIST: &str = "/proc/self/mountinfo";
 /// Beside those of FUSE; autofs mounts when it is asked.
-const REMOTE: &[&[u8]] = &[
+const SERVED: &[&[u8]] = &[
     b"9p",
     b"afs",
     b"autofs",
@@ -190,6 +199,24 @@ const REMOTE: &[&[u8]] = &[
     b"smb3",
     b"smbfs",
     b"virtiofs",
+];
+
+/// 9p, AFS, Ceph, CIFS and SMB, Coda, FUSE, GPFS, Lustre, NFS.
+///
+/// Source: linux/magic.h and statfs(2).
+const REMOTE: &[u32] = &[
+    0x0102_1997,
+    0x5346_414f,
+    0x6b41_4653,
+    0x00c3_6400,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x517b,
+    0x7375_7245,
+    0x6573_5546,
+    0x4750_4653,
+    0x0bd0_0bd0,
+    0x6969,
 ];
 
 #[cfg(test)]
