@@ -213,7 +213,12 @@ impl Judge for Notes {
     }
 
     fn lists(&self, path: &[u8], identity: &dyn Fn() -> Option<Identity>) -> bool {
-        self.rules.lists(path, identity)
+        let listed = self.rules.lists(path, identity);
+        // What is hidden is no more passed by than listed.
+        if !listed {
+            *lock(&self.silent) = Some("--drop-box");
+        }
+        listed
     }
 
     fn conceals(&self) -> bool {

@@ -127,7 +127,7 @@ fn the_rule_is_named_to_the_manager_where_the_client_is_told_of_none() {
         ),
         (
             &["--drop-box", "get", "file"],
-            "deny   get file\n       No such file\n       --drop-box decides, and the client is told of no rule\n       /file, file, is read\n",
+            "deny   get file\n       No such file\n       --drop-box decides, and the client is told of no rule\n",
         ),
         // What is absent by itself.
         (
