@@ -57,14 +57,16 @@ pub struct Deed<'a> {
     /// What will happen.
     pub effect: Effect,
     path: &'a [u8],
-    there: Option<&'a FileStat>,
-    at: At<'a>,
+    pub(super) there: Option<&'a FileStat>,
+    pub(super) at: At<'a>,
+    /// The directory in which a name comes or goes, where one does.
+    pub(super) names: Option<BorrowedFd<'a>>,
     /// Whether it is done by the handle that created the object.
     pub by_maker: bool,
 }
 
 /// Where the kernel can be asked for more.
-enum At<'a> {
+pub(super) enum At<'a> {
     Name(BorrowedFd<'a>, &'a [u8]),
     Open(BorrowedFd<'a>),
 }
@@ -83,6 +85,7 @@ impl<'a> Deed<'a> {
             path: place.canonical(),
             there,
             at: At::Name(place.dir(), &place.name),
+            names: Some(place.dir()),
             by_maker: false,
         }
     }
@@ -94,6 +97,7 @@ impl<'a> Deed<'a> {
             path: new.canonical(),
             there: Some(moved),
             at: At::Name(old.dir(), &old.name),
+            names: Some(new.dir()),
             by_maker: false,
         }
     }
@@ -111,6 +115,7 @@ impl<'a> Deed<'a> {
             path,
             there: Some(there),
             at: At::Open(file),
+            names: None,
             by_maker,
         }
     }

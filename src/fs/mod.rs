@@ -16,6 +16,7 @@ mod place;
 mod protect;
 mod rename;
 mod resolve;
+mod rights;
 mod setup;
 mod trusted;
 mod upload;
@@ -30,7 +31,8 @@ pub use open::OpenHow;
 pub use ops::{FileStat, Follow};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::Id as FileId;
-pub use setup::{Bind, SetUp, rights};
+pub use rights::rights;
+pub use setup::{Bind, SetUp};
 pub use trusted::{Untrusted, read_trusted, stands};
 pub use view::{Modes, View};
 

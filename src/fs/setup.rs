@@ -250,13 +250,6 @@ impl Jail {
     }
 }
 
-/// Whether this user may list a directory of the host, and whether it may put something into it.
-#[must_use]
-pub fn rights(dir: &Path) -> (bool, bool) {
-    let may = |what| access(dir, what).is_ok();
-    (may(AccessFlags::R_OK), may(AccessFlags::W_OK))
-}
-
 /// Opens a directory of the host that becomes a part of the view.
 fn tree(step: &str, flag: &str, dir: &Path, at: &Path, read_only: bool) -> Result<Tree, SetUp> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

@@ -245,6 +245,12 @@ pub const ELSEWHERE: &[Row] = &[
     ),
     (FCHMODAT2, Always, "lsetstat: glibc 2.39 and later"),
     (
+        libc::SYS_faccessat,
+        Always,
+        "explain: what the kernel would say",
+    ),
+    (libc::SYS_geteuid, Always, "explain: whose it is"),
+    (
         libc::SYS_epoll_pwait,
         Always,
         "the runtime waits: aarch64, musl",

@@ -22,8 +22,8 @@ use crate::protocol::{
 impl Session {
     /// What the request in `packet` touches. What is malformed, or means nothing that is open, runs alone: it is answered at once.
     pub(super) fn touch(&mut self, packet: &Packet<'_>) -> Touch {
-        // What a rule says may depend on all that came before. But what ends the session is heard while a long copy goes on.
-        if self.view.is_judged() && packet.kind != Some(kind::EXTENDED) {
+        // What a rule says may depend on all that came before.
+        if self.view.is_judged() {
             return Touch::Alone;
         }
         self.touched(packet).unwrap_or(Touch::Alone)
@@ -211,9 +211,12 @@ impl Session {
         }
     }
 
-    /// Whether the request in `packet` can wait on a thread of its own, though nothing may run beside it.
+    /// Whether the request in `packet` can wait on a thread of its own, though nothing may run beside it: the session hears signals, and its end.
     pub(super) fn is_deferrable(&self, packet: &Packet<'_>) -> bool {
-        !self.view.is_judged() && self.lesson(packet).subject.is_some()
+        if self.view.is_judged() {
+            return packet.kind == Some(kind::EXTENDED) && is_long(packet);
+        }
+        self.lesson(packet).subject.is_some()
     }
 
     /// What the request in `packet` teaches about the next ones that are like it.

@@ -204,7 +204,11 @@ impl Judge for Notes {
             exists: deed.exists(),
         });
         lock(&self.objects).extend(notes);
-        verdict?;
+        if verdict? == Verdict::Go {
+            for deed in deeds {
+                deed.is_permitted()?;
+            }
+        }
         Err(Refusal::Forbidden(REHEARSED).into())
     }
 

@@ -2,37 +2,20 @@
 
 use std::hint::black_box;
 use std::io;
-use std::process::{Child, Command, Stdio};
 
-/// Keeps the processors from sleeping while it lives: to wake one may cost more than a request. A loop on each of them that
-/// gives way to all else.
-pub(crate) struct Awake(Vec<Child>);
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 
-impl Awake {
-    /// # Errors
-    /// chrt(1) cannot be run.
-    pub(crate) fn begin() -> io::Result<Awake> {
-        let mut awake = Awake(Vec::new());
-        for _ in 0..std::thread::available_parallelism()?.get() {
-            let mut chrt = Command::new("chrt");
-            // It ends by itself where this program is killed.
-            let endless = "while kill -0 $0 2>/dev/null; do n=0; while [ $n -lt 99999 ]; do n=$((n+1)); done; done";
-            chrt.args(["--idle", "0", "sh", "-c", endless]);
-            chrt.arg(std::process::id().to_string());
-            awake.0.push(chrt.stdin(Stdio::null()).spawn()?);
-        }
-        Ok(awake)
-    }
-}
-
-impl Drop for Awake {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            // Either fails only where it has ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+/// Has this process, and the servers that it starts from now on, share one processor: none of them waits for another one to wake up, which
+/// may take longer than a request does.
+///
+/// # Errors
+/// As sched_setaffinity(2).
+pub(crate) fn share_one_processor() -> io::Result<()> {
+    let mut one = CpuSet::new();
+    // Interrupts are mostly for the first.
+    one.set(std::thread::available_parallelism()?.get() - 1)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &one)?)
 }
 
 /// Has the kernel find so much memory, and gives it back. A host that was given free pages has to find them again, and who

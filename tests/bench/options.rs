@@ -10,7 +10,7 @@ const USAGE: &str = r#"
   --pairs N       how often each server has its turn (5)
   --socketpair    one socket as stdin and stdout, as with sftp -D, in place of two pipes
   --dir DIR       where the files are made and removed ($TMPDIR)
-  --awake         keep the processors from sleeping: to wake one may cost more than a request, and who answers faster pays it more often
+  --one-processor  for client and server together, so that nobody waits for another processor to wake up
   --json FILE     one JSON line a run, which otherwise goes to stdout
   --svg FILE      the speeds beside the first other server, drawn: packaging/speed.svg is made so
   --ours SERVER   what stands for ours; a SERVER is a program and its flags in one word, started in the directory of the files
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) pairs: usize,
     pub(crate) transport: Transport,
-    pub(crate) awake: bool,
+    pub(crate) one_processor: bool,
     pub(crate) folder: PathBuf,
     pub(crate) json: Option<PathBuf>,
     pub(crate) svg: Option<PathBuf>,
@@ -53,7 +53,7 @@ impl Options {
             quick: false,
             pairs: 5,
             transport: Transport::Pipes,
-            awake: false,
+            one_processor: false,
             folder: std::env::temp_dir(),
             json: None,
             svg: None,
@@ -71,7 +71,7 @@ impl Options {
                 "--help" | "-h" => return Err(format!("{head}{USAGE}")),
                 "--quick" => options.quick = true,
                 "--socketpair" => options.transport = Transport::Socketpair,
-                "--awake" => options.awake = true,
+                "--one-processor" => options.one_processor = true,
                 "--pairs" => {
                     options.pairs = value()?.parse().map_err(|_| "--pairs wants a number")?;
                 }

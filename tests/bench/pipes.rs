@@ -29,7 +29,7 @@ use report::{Report, Run, median};
 use turns::{Workload, compare, turns};
 use work::Work;
 
-const USAGE: &str = r#"usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--awake] [--dir DIR] [--json FILE] [--svg FILE]
+const USAGE: &str = r#"usage: cargo bench -- [--quick] [--pairs N] [--socketpair] [--one-processor] [--dir DIR] [--json FILE] [--svg FILE]
                       [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte

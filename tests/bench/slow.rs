@@ -30,7 +30,7 @@ use storage::Storage;
 use turns::{Workload, compare};
 use work::Work;
 
-const USAGE: &str = r#"usage: cargo bench --bench slow --features slow-storage -- [--quick] [--pairs N] [--socketpair] [--awake]
+const USAGE: &str = r#"usage: cargo bench --bench slow --features slow-storage -- [--quick] [--pairs N] [--socketpair] [--one-processor]
            [--dir DIR] [--json FILE] [--svg FILE] [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) on ours and on other servers in turn, after a pass that compares every byte

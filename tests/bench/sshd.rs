@@ -35,7 +35,7 @@ use support::sshd::{HOST, Sshd};
 use turns::{Workload, compare};
 use work::Work;
 
-const USAGE: &str = r#"usage: cargo bench --bench sshd -- [--quick] [--pairs N] [--socketpair] [--awake] [--dir DIR] [--json FILE] [--svg FILE]
+const USAGE: &str = r#"usage: cargo bench --bench sshd -- [--quick] [--pairs N] [--socketpair] [--one-processor] [--dir DIR] [--json FILE] [--svg FILE]
            [--ours SERVER] [--theirs SERVER]... [WORKLOAD...]
 
 Runs each WORKLOAD (all, if none is named) through a throwaway sshd on 127.0.0.1 with ours and with other servers as its

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::client::Client;
 use crate::fixture::{Fixture, Size};
-use crate::machine::Awake;
+use crate::machine::share_one_processor;
 use crate::options::Options;
 use crate::report::{Report, Run};
 use crate::work::Work;
@@ -32,11 +32,9 @@ pub(crate) fn main(
         let size = if options.quick { quick } else { full };
         let fixture = Fixture::new(&options.folder, size)?;
         let mut report = Report::new(&options)?;
-        let _awake = if options.awake {
-            Some(Awake::begin()?)
-        } else {
-            None
-        };
+        if options.one_processor {
+            share_one_processor()?;
+        }
         run(&options, &fixture, &mut report)?;
         report.finish(&options)
     };

@@ -48,7 +48,7 @@ const PATHS: &[&str] = &[
 ];
 
 /// Each by its name for `explain`, with the packet by which a client asks; `other` is a free name.
-fn requests(path: &str) -> Vec<(&'static str, Vec<&str>, Packet)> {
+pub(crate) fn requests(path: &str) -> Vec<(&'static str, Vec<&str>, Packet)> {
     let attrs = Attrs::default();
     let open = |pflags| open(path, pflags, &Attrs::default());
     vec![
@@ -88,7 +88,7 @@ fn requests(path: &str) -> Vec<(&'static str, Vec<&str>, Packet)> {
 }
 
 /// What a client is told who asks for it; of a transfer, the first refusal of its requests.
-fn whole(server: &mut Server, request: &str, packet: &Packet) -> Reply {
+pub(crate) fn whole(server: &mut Server, request: &str, packet: &Packet) -> Reply {
     let opened = server.call(packet);
     let Reply::Handle(handle) = &opened else {
         return opened;

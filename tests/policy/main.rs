@@ -16,6 +16,7 @@ mod cells;
 mod clients;
 mod effects;
 mod explain;
+mod explain_rights;
 mod ground;
 mod handles;
 mod limits;
