@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::support::is_jailed;
 use crate::support::sshd::Sshd;
+use crate::support::{content, is_jailed};
 
 /// The root of the view and the directory outside that is bound into it, in a jail: names of the host, and where each is in the view.
 const JAIL: [(&str, &str); 2] = [("jail.root", ""), ("jail.outside", "/bound")];
@@ -140,7 +140,7 @@ impl Drop for Ground {
         if std::thread::panicking() && Arc::strong_count(&self.sshd) > 1 {
             eprintln!(
                 "--- sshd's log, of tests beside this one too\n{}---",
-                self.sshd.log()
+                self.sshd.last_words()
             );
         }
     }
@@ -295,14 +295,14 @@ pub(crate) fn odd_lines() -> Vec<String> {
 
 #[track_caller]
 pub(crate) fn assert_bytes(path: &Path, expected: &[u8]) {
-    let found = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let differs = found.iter().zip(expected).position(|(a, b)| a != b);
+    let read = || fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let found = read();
     assert!(
         found == expected,
-        "{}: {} bytes, expected {}; first difference: {differs:?}",
+        "{}: {}; read again it is {}",
         path.display(),
-        found.len(),
-        expected.len()
+        content::difference(&found, expected),
+        content::difference(&read(), expected)
     );
 }
 

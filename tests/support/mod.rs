@@ -9,6 +9,7 @@
     reason = "each test crate uses a part of it"
 )]
 
+pub(crate) mod content;
 pub(crate) mod examples;
 pub(crate) mod fault;
 pub(crate) mod log;

@@ -171,6 +171,17 @@ impl Sshd {
         read_lossy(&self.dir().join("sshd.log"))
     }
 
+    /// The end of it, for a failed test: what came before does not drown the failure.
+    pub(crate) fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.len().saturating_sub(LAST_LINES);
+        lines[last..]
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect()
+    }
+
     /// The processes of sessions whose name begins so (proc_pid_comm(5)).
     pub(crate) fn processes(&self, name: &str) -> Vec<u32> {
         let all = descendants(self.guardian.id()).into_iter();
@@ -225,7 +236,7 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- sshd's log\n{}---", self.log());
+            eprintln!("--- sshd's log\n{}---", self.last_words());
         }
         // Each connection is a session of its own (setsid), so a process group would not hold them all. A client that has left takes
         // its server along; what is still here after a moment is told to go, while sshd is there to reap it.
@@ -238,6 +249,9 @@ impl Drop for Sshd {
         self.guardian.wait().unwrap();
     }
 }
+
+/// Of the log of a failed test.
+const LAST_LINES: usize = 60;
 
 /// Runs sshd until its standard input closes, which it does however the test ends: by drop, by Ctrl-C, by SIGKILL.
 const GUARDIAN: &str = r#"
