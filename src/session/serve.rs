@@ -230,7 +230,8 @@ impl Connection {
                 };
                 packet = same;
             }
-            let slow = self.session.may_wait(&packet);
+            // What comes before INIT ends the session.
+            let slow = self.session.is_initialised() && self.session.may_wait(&packet);
             let touch = if slow || !self.pipeline.is_empty() {
                 self.session.touch(&packet)
             } else {
