@@ -1,11 +1,16 @@
-//! Copying from one open file to another, piece by piece.
+//! Copying from one open file to another, piece by piece; and opening both for the copy of a whole file.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::copy_file_range;
+use nix::fcntl::{OFlag, copy_file_range};
+use nix::sys::stat::SFlag;
 
-use super::{File, again};
+use super::ops::FileStat;
+use super::place::{Id, Place, kind};
+use super::resolve::{Aim, Intent, RETRIES};
+use super::{Answer, Error, File, Follow, OpenHow, View, again};
 
 /// Where a piece of a copy ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,92 @@ pub struct CopyError {
     pub what: &'static str,
     /// The cause.
     pub errno: Errno,
+}
+
+impl View {
+    /// Opens `source`, and the file that will be its copy: it takes the name `destination` when it is committed, and is gone if it is dropped
+    /// before. Where a file stands there that has other names, or an owner or a directory that the user cannot do this with, it is that file,
+    /// emptied. With `mode` a new file gets exactly that one, otherwise that of the source, less the umask.
+    ///
+    /// # Errors
+    /// As openat(2). `EEXIST` where something stands at `destination` and is not to be overwritten, or is the source itself; `EISDIR`, and
+    /// `EOPNOTSUPP` for what is neither file nor directory.
+    pub fn open_copy(
+        &self,
+        source: &Path,
+        destination: &Path,
+        overwrite: bool,
+        mode: Option<u32>,
+    ) -> Answer<(File, File)> {
+        let reading = OpenHow {
+            flags: OFlag::O_RDONLY,
+            mode: 0,
+            exact: false,
+            whole: false,
+        };
+        let from = self.open(source, reading)?;
+        let original = from.stat()?;
+        is_content(&original)?;
+        let there = match overwrite {
+            true => self.stat(destination, Follow::Yes).ok(),
+            false => None,
+        };
+        if let Some(there) = &there {
+            is_content(there)?;
+            if Id::of(there) == Id::of(&original) {
+                return Err(Errno::EEXIST.into());
+            }
+        }
+        let gives_way = if overwrite {
+            OFlag::O_TRUNC
+        } else {
+            OFlag::O_EXCL
+        };
+        let writing = OpenHow {
+            flags: OFlag::O_WRONLY | OFlag::O_CREAT | gives_way,
+            mode: mode.unwrap_or(original.st_mode & 0o777),
+            exact: mode.is_some(),
+            whole: true,
+        };
+        let to = self.open(destination, writing)?;
+        if !to.is_pending() {
+            if from.is_same(&to)? {
+                return Err(Errno::EEXIST.into());
+            }
+            to.truncate(0)?;
+        }
+        Ok((from, to))
+    }
+
+    /// Does `act` where `path` leads, as it was found step by step.
+    pub(super) fn act_in_steps<T>(
+        &self,
+        path: &Path,
+        aim: Aim,
+        intent: Intent,
+        mut act: impl FnMut(&Place<'_>) -> Answer<T>,
+    ) -> Answer<T> {
+        if path.as_os_str().is_empty() {
+            return Err(Errno::ENOENT.into());
+        }
+        let (jail, path) = self.resolver(path)?;
+        for _ in 0..RETRIES {
+            match act(&self.find(jail, &path, aim, intent)?) {
+                Err(Error::Link) => {}
+                result => return result,
+            }
+        }
+        Err(Errno::EAGAIN.into())
+    }
+}
+
+/// Only files have content to be copied: of the others some never end.
+fn is_content(stat: &FileStat) -> Result<(), Errno> {
+    match kind(stat) {
+        SFlag::S_IFREG => Ok(()),
+        SFlag::S_IFDIR => Err(Errno::EISDIR),
+        _ => Err(Errno::EOPNOTSUPP),
+    }
 }
 
 impl File {

@@ -360,7 +360,7 @@ impl File {
         self.spoiled.store(true, Ordering::Relaxed);
     }
 
-    /// Ends an atomic upload, before the file is closed: it takes its place.
+    /// Ends an atomic upload or a copy, before the file is closed: it takes its place.
     ///
     /// # Errors
     /// [`Refusal::Discarded`] after a write that failed; what a judge says of the file that is there by now; as rename(2).
@@ -371,10 +371,8 @@ impl File {
         if self.spoiled.load(Ordering::Relaxed) {
             return Err(Refusal::Discarded.into());
         }
-        match &self.guard.judged {
-            Some(judged) => pending.commit(&judged.judge, &self.fd),
-            None => Ok(()),
-        }
+        let judge = self.guard.judged.as_ref().map(|judged| &judged.judge);
+        pending.commit(judge, &self.fd)
     }
 
     /// Closes it, and tells what the kernel has kept for this moment (NFS, quotas).

@@ -16,7 +16,7 @@ use super::ops::{FileStat, fstat};
 use super::place::{Id, Place, kind};
 use super::resolve::{Aim, Intent};
 use super::upload::{Pending, Uploads};
-use super::{Answer, Error, File, Follow, Result, View, again};
+use super::{Answer, Error, File, Follow, Refusal, Result, View, again};
 
 /// How a file is to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,8 @@ pub struct OpenHow {
     pub mode: u32,
     /// Whether that mode is exact, or one from which the umask takes bits.
     pub exact: bool,
+    /// Whether nobody is to see it before it is closed, whatever is asked of other files.
+    pub whole: bool,
 }
 
 impl OpenHow {
@@ -103,7 +105,7 @@ impl View {
         } else {
             Intent::Look
         };
-        self.act(path, aim, intent, |place| {
+        let open = |place: &Place<'_>| {
             // What truncates begins another upload; all else goes to the one that is under way.
             let uncovered = how.has(OFlag::O_TRUNC).then(|| place.uncovered());
             let place = uncovered.as_ref().unwrap_or(place);
@@ -155,6 +157,9 @@ impl View {
             };
             let appends = how.has(OFlag::O_APPEND);
             let Some(judge) = self.judge() else {
+                if how.whole {
+                    return self.open_whole(place, how, there.as_ref(), guard);
+                }
                 return Ok(File::new(create(place, how)?, appends, guard));
             };
             let deeds = how.effects(there.is_some()).into_iter();
@@ -164,12 +169,19 @@ impl View {
             judge.judge(&deeds)?;
             plain?;
             guard.judged(judge, place.canonical(), appends, there.is_none());
+            if how.whole {
+                return self.open_whole(place, how, there.as_ref(), guard);
+            }
             if judge.appends_only() && writes {
                 how.flags |= OFlag::O_APPEND;
             }
             if let Some(uploads) = self.uploads().filter(|_| !judge.appends_only()) {
                 if writes && (there.is_none() || how.has(OFlag::O_TRUNC)) {
-                    let begun = self.begin_upload(uploads, place, how, there.as_ref(), judge)?;
+                    let begun = self.begin_upload(uploads, place, how, there.as_ref());
+                    let begun = begun.map_err(|error| match error {
+                        Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
+                        error => error,
+                    })?;
                     if let Some((fd, pending)) = begun {
                         guard.pending = Some(pending);
                         return Ok(File::new(fd, appends, guard));
@@ -177,7 +189,7 @@ impl View {
                 }
             }
             let fd = match &there {
-                None => self.open_new(place, how, judge)?,
+                None => self.open_new(place, how)?,
                 Some(_) if creates && how.has(OFlag::O_EXCL) => return Err(Errno::EEXIST.into()),
                 // The kernel's answer to O_CREAT, which is taken off below.
                 Some(stat) if creates && kind(stat) == SFlag::S_IFDIR => {
@@ -186,7 +198,35 @@ impl View {
                 Some(stat) => open_known(place, how, stat)?,
             };
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
-        })
+        };
+        if how.whole {
+            self.act_in_steps(path, aim, intent, open)
+        } else {
+            self.act(path, aim, intent, open)
+        }
+    }
+
+    /// Opens a file that takes its place when it is closed; what has to be written as it stands is opened, and not emptied.
+    fn open_whole(
+        &self,
+        place: &Place<'_>,
+        how: OpenHow,
+        there: Option<&FileStat>,
+        mut guard: Guard,
+    ) -> Answer<File> {
+        let fd = match (self.begin_upload(self.copies(), place, how, there), there) {
+            (Ok(Some((fd, pending))), _) => {
+                guard.pending = Some(pending);
+                fd
+            }
+            (Ok(None) | Err(Error::Kernel(Errno::EACCES | Errno::EPERM)), Some(there)) => {
+                let flags = how.flags - OFlag::O_TRUNC;
+                open_known(place, OpenHow { flags, ..how }, there)?
+            }
+            (Err(error), _) => return Err(error),
+            (Ok(None), None) => return Err(Errno::EEXIST.into()),
+        };
+        Ok(File::new(fd, false, guard))
     }
 
     /// Begins to write a file unseen, if it can be; what is there already has to be open to the user for that.
@@ -196,7 +236,6 @@ impl View {
         place: &Place<'_>,
         mut how: OpenHow,
         there: Option<&FileStat>,
-        judge: &Arc<dyn Judge>,
     ) -> Answer<Option<(OwnedFd, Pending)>> {
         let creates_anew = how.creates() && how.has(OFlag::O_EXCL);
         let old = match there {
@@ -213,18 +252,13 @@ impl View {
         how.mode = exact.unwrap_or(how.mode);
         let begun = uploads.begin(place, how, old.as_ref())?;
         if let (Some((fd, _)), None) = (&begun, there) {
-            finish_new(fd, exact, judge)?;
+            finish_new(fd, exact, self.judge())?;
         }
         Ok(begun)
     }
 
     /// Creates what did not exist when it was judged.
-    fn open_new(
-        &self,
-        place: &Place<'_>,
-        mut how: OpenHow,
-        judge: &Arc<dyn Judge>,
-    ) -> Answer<OwnedFd> {
+    fn open_new(&self, place: &Place<'_>, mut how: OpenHow) -> Answer<OwnedFd> {
         let exact = self.modes().file;
         how.flags |= OFlag::O_EXCL;
         how.mode = exact.unwrap_or(how.mode);
@@ -233,7 +267,7 @@ impl View {
             Err(Error::Kernel(Errno::EEXIST)) => return Err(Error::Link),
             opened => opened?,
         };
-        finish_new(&fd, exact, judge)?;
+        finish_new(&fd, exact, self.judge())?;
         Ok(fd)
     }
 
@@ -245,14 +279,16 @@ impl View {
     }
 }
 
-/// Gives a new file its exact mode, and tells the judge of it.
-fn finish_new(fd: &OwnedFd, exact: Option<u32>, judge: &Arc<dyn Judge>) -> Result<()> {
+/// Gives a new file its exact mode, and tells of it who is asked.
+fn finish_new(fd: &OwnedFd, exact: Option<u32>, judge: Option<&Arc<dyn Judge>>) -> Result<()> {
     if let Some(mode) = exact {
         // A default ACL has taken bits, or the umask.
         fchmod(fd, Mode::from_bits_truncate(mode))?;
     }
-    if let Some(made) = Identity::of(fd.as_fd()) {
-        judge.made(made);
+    if let Some(judge) = judge {
+        if let Some(made) = Identity::of(fd.as_fd()) {
+            judge.made(made);
+        }
     }
     Ok(())
 }
@@ -315,3 +351,5 @@ pub(super) fn is_plain(stat: &FileStat) -> Result<()> {
         _ => Err(Errno::EOPNOTSUPP),
     }
 }
+
+const CLOSED: Refusal = Refusal::Forbidden("the directory cannot be written (--atomic-upload)");

@@ -497,4 +497,4 @@ const WAY: OFlag = OFlag::O_PATH
 /// How many directories on the way are open at once.
 pub(super) const OPEN: usize = 8;
 /// How often a path is resolved again when links appear in it meanwhile.
-const RETRIES: usize = 64;
+pub(super) const RETRIES: usize = 64;

@@ -1,4 +1,4 @@
-//! Atomic uploads: a file is written under a name that no session lists, and takes its place when it is closed.
+//! Atomic uploads, and copies: a file is written under a name that no session lists, and takes its place when it is closed.
 //!
 //! The session that writes it reaches it by the name that it will have; for all others what was there stays there. Whatever ends it
 //! before it is closed removes it; only SIGKILL leaves the unlisted name behind.
@@ -14,19 +14,19 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 
-use super::judge::{Deed, Effect, Identity, Judge};
+use super::judge::{Deed, Effect, Identity, Judge, Verdict};
 use super::open::OpenHow;
 use super::ops::fstat;
 use super::place::{Dirfd, Id, Last, Place, kind};
 use super::rename::{move_to_free, replace_name};
 use super::resolve::Aim;
-use super::{Answer, Error, Refusal, Result, View};
+use super::{Answer, Result, View};
 
 /// The uploads of a session that are not finished.
 #[derive(Debug, Default)]
 pub(super) struct Uploads(Mutex<Vec<Upload>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Upload {
     serial: u64,
     /// Where it goes.
@@ -89,21 +89,20 @@ impl Pending {
     /// # Errors
     /// `EEXIST` for an exclusive one, where something has appeared; `ESTALE` where another process has put something in the place of the
     /// file; what the judge says of taking the place of what is there; as rename(2). What was uploaded is gone then.
-    pub(super) fn commit(self, judge: &Arc<dyn Judge>, file: &OwnedFd) -> Answer<()> {
+    pub(super) fn commit(self, judge: Option<&Arc<dyn Judge>>, file: &OwnedFd) -> Answer<()> {
         // Removed by its name meanwhile: it ends with its handle, as any file does.
-        let Some(upload) = self.uploads.take(self.serial) else {
+        let Some(upload) = self.uploads.get(self.serial) else {
             return Ok(());
         };
-        let committed = upload.commit(judge, file);
-        if committed.is_err() {
-            upload.remove();
-        }
-        committed
+        // It stays known until it has its name: a session that ends meanwhile removes it.
+        upload.commit(judge, file)?;
+        self.uploads.take(self.serial);
+        Ok(())
     }
 }
 
 impl Upload {
-    fn commit(&self, judge: &Arc<dyn Judge>, file: &OwnedFd) -> Answer<()> {
+    fn commit(&self, judge: Option<&Arc<dyn Judge>>, file: &OwnedFd) -> Answer<()> {
         let (from, to) = (self.place(&self.hidden), self.place(&self.name));
         self.stands()?;
         for _ in 0..RETRIES {
@@ -115,13 +114,12 @@ impl Upload {
                 Ok(_) if self.exclusive => return Err(Errno::EEXIST.into()),
                 Ok(there) => {
                     // Its content goes, whatever system call does it.
-                    judge.judge(&[
-                        Deed::at(Effect::Content, &to, Some(&there)),
-                        Deed::at(Effect::Truncate, &to, Some(&there)),
-                    ])?;
+                    let deeds = [Effect::Content, Effect::Truncate]
+                        .map(|effect| Deed::at(effect, &to, Some(&there)));
+                    judge.map_or(Ok(Verdict::Go), |judge| judge.judge(&deeds))?;
                     replace_name(&from, &to)?;
                     self.arrived(&to)?;
-                    if !self.over {
+                    if let Some(judge) = judge.filter(|_| !self.over) {
                         if let Some(file) = Identity::of(file.as_fd()) {
                             judge.unmade(file);
                         }
@@ -156,7 +154,7 @@ impl Uploads {
     /// None where that file has to be written as it stands: it has other names, or an owner that cannot be given to another file.
     ///
     /// # Errors
-    /// As openat(2), of the file that is there as well; [`Refusal`] where the directory cannot be written.
+    /// As openat(2), of the file that is there as well: `EACCES` and `EPERM` where the directory cannot be written.
     pub(super) fn begin(
         self: &Arc<Self>,
         place: &Place<'_>,
@@ -178,11 +176,7 @@ impl Uploads {
         let flags = how.flags | OFlag::O_CREAT | OFlag::O_EXCL;
         // Nobody else opens it before it has the mode of what it is to replace.
         let mode = if old.is_some() { 0o600 } else { how.mode };
-        let created = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(mode));
-        let file = created.map_err(|error| match error {
-            Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
-            error => error,
-        })?;
+        let file = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(mode))?;
         let made = Id::of_fd(&file).inspect_err(|_| unname(&dir, &hidden))?;
         let upload = Upload {
             serial: RandomState::new().build_hasher().finish(),
@@ -271,6 +265,14 @@ impl Uploads {
             .map(tell)
     }
 
+    fn get(&self, serial: u64) -> Option<Upload> {
+        let uploads = self.lock();
+        uploads
+            .iter()
+            .find(|upload| upload.serial == serial)
+            .cloned()
+    }
+
     fn take(&self, serial: u64) -> Option<Upload> {
         let mut uploads = self.lock();
         let at = uploads.iter().position(|upload| upload.serial == serial)?;
@@ -283,13 +285,12 @@ impl Uploads {
 }
 
 impl View {
-    /// Ends all uploads that are not finished, whoever still writes to them.
+    /// Ends all uploads and copies that are not finished, whoever still writes to them.
     pub fn discard_uploads(&self) {
-        let uploads = self
-            .uploads()
-            .map(|uploads| std::mem::take(&mut *uploads.lock()));
-        for upload in uploads.unwrap_or_default() {
-            upload.remove();
+        for uploads in self.uploads().into_iter().chain([self.copies()]) {
+            for upload in std::mem::take(&mut *uploads.lock()) {
+                upload.remove();
+            }
         }
     }
 
@@ -352,4 +353,3 @@ const PREFIX: &[u8] = b".sftp-server-upload.";
 const ACL: &str = "system.posix_acl_access";
 /// The longest value that an attribute can have (xattr(7)), in bytes.
 const MAX_ACL: usize = 64 * 1024;
-const CLOSED: Refusal = Refusal::Forbidden("the directory cannot be written (--atomic-upload)");

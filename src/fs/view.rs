@@ -1,5 +1,6 @@
 //! The view: the host's tree, or the root and the binds that a client is locked into.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -38,6 +39,8 @@ pub(super) struct Judging {
     pub(super) host: bool,
     /// Where uploads are atomic.
     uploads: Option<Arc<Uploads>>,
+    /// Copies under way, which are atomic always.
+    copies: Arc<Uploads>,
     /// Whether files get setuid, setgid and sticky bits that a client asks for.
     keeps_bits: bool,
 }
@@ -171,6 +174,10 @@ impl View {
         self.judging.uploads.as_ref()
     }
 
+    pub(super) fn copies(&self) -> &Arc<Uploads> {
+        &self.judging.copies
+    }
+
     /// Gives files the setuid, setgid and sticky bits that a client asks for, in a jail too.
     pub fn keep_bits(&mut self) {
         self.judging.keeps_bits = true;
@@ -274,37 +281,40 @@ impl View {
     /// # Errors
     /// As path_resolution(7). `ENOTDIR`; `ELOOP` past 40 links; `ENAMETOOLONG` past `PATH_MAX`.
     pub fn canonical(&self, path: &Path) -> Answer<PathBuf> {
-        let (jail, path) = match &self.kind {
-            Kind::Jail(jail) => (jail, path.to_path_buf()),
-            Kind::Host(cell) => {
-                let components = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
-                let mut names = components.filter(|name| !matches!(*name, b"" | b"."));
-                if !path.is_absolute() && names.next().is_none() {
-                    return Ok(getcwd()?);
-                }
-                let host = match cell.get() {
-                    Some(host) => host,
-                    None => {
-                        let host = Jail::of_host()?;
-                        cell.get_or_init(|| host)
-                    }
-                };
-                // getcwd(3) is free of links: as good as a walk from there.
-                (
-                    host,
-                    if path.is_absolute() {
-                        path.to_path_buf()
-                    } else {
-                        getcwd()?.join(path)
-                    },
-                )
+        if let Kind::Host(_) = &self.kind {
+            let components = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+            let mut names = components.filter(|name| !matches!(*name, b"" | b"."));
+            if !path.is_absolute() && names.next().is_none() {
+                return Ok(getcwd()?);
             }
-        };
+        }
+        let (jail, path) = self.resolver(path)?;
         let canonical = jail.canonical(&path);
         match self.judge() {
             Some(judge) if judge.shows_only_own() => canonical.map_err(absent),
             _ => canonical,
         }
+    }
+
+    /// Who resolves step by step, also where the kernel does for all else; and the path for that.
+    pub(super) fn resolver<'v>(&'v self, path: &'v Path) -> Answer<(&'v Jail, Cow<'v, Path>)> {
+        let cell = match &self.kind {
+            Kind::Jail(jail) => return Ok((jail, Cow::Borrowed(path))),
+            Kind::Host(cell) => cell,
+        };
+        let host = match cell.get() {
+            Some(host) => host,
+            None => {
+                let host = Jail::of_host()?;
+                cell.get_or_init(|| host)
+            }
+        };
+        let path = match path.is_absolute() {
+            true => Cow::Borrowed(path),
+            // getcwd(3) is free of links: as good as a walk from there.
+            false => Cow::Owned(getcwd()?.join(path)),
+        };
+        Ok((host, path))
     }
 }
 

@@ -51,17 +51,14 @@ impl Policy {
     pub fn permit(&self, operation: Operation) -> Result<(), Refused> {
         let request = operation.name;
         read_only::permit(self.read_only && operation.writes, request)?;
-        if self
-            .denylist
-            .as_deref()
-            .is_some_and(|list| lists(list, request))
-        {
+        let denies = |list| lists(list, request) || copies(request) && lists(list, READ);
+        if self.denylist.as_deref().is_some_and(denies) {
             log::emit(Level::Verbose, || Event::RefusedDenied { request });
             return Err(Refused("--deny-requests"));
         }
         match self.allowlist.as_deref() {
             None => Ok(()),
-            Some(list) if lists(list, request) => {
+            Some(list) if lists(list, request) && (!copies(request) || lists(list, READ)) => {
                 log::emit(Level::Debug2, || Event::Allowed { request });
                 Ok(())
             }
@@ -81,6 +78,13 @@ impl Policy {
     }
 }
 
+/// Whether a request reads content by itself: who may not read it may not have it copied either.
+fn copies(request: &str) -> bool {
+    request == "copy-file"
+}
+
 fn lists(list: &str, name: &str) -> bool {
     list.split(',').any(|listed| listed == name)
 }
+
+const READ: &str = "read";

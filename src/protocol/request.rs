@@ -180,6 +180,23 @@ pub struct CopyData {
     pub write_to_offset: u64,
 }
 
+/// copy-file.
+///
+/// | field       | type   | meaning                                          |
+/// |-------------|--------|--------------------------------------------------|
+/// | source      | string |                                                  |
+/// | destination | string |                                                  |
+/// | overwrite   | bool   | whether what stands at the destination gives way |
+///
+/// Source: draft-ietf-secsh-filexfer-extensions-00 §6; RFC 4251 §5 for bool: any value but 0 is true.
+#[derive(Debug, Deserialize)]
+#[allow(missing_docs, reason = "see the table")]
+pub struct CopyFile {
+    pub source: WirePath,
+    pub destination: WirePath,
+    pub overwrite: u8,
+}
+
 /// users-groups-by-id: two strings, each a row of uint32.
 ///
 /// Source: PROTOCOL §4.11.

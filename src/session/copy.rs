@@ -1,4 +1,4 @@
-//! copy-data: piece by piece, until the source ends, the length is reached, or a piece fails.
+//! copy-data, and the content of copy-file: piece by piece, until the source ends, the length is reached, or a piece fails.
 
 use std::sync::Arc;
 
@@ -76,6 +76,27 @@ impl Copy {
             to_offset: request.write_to_offset,
             rest: Some(request.read_data_length).filter(|len| *len > 0),
         })
+    }
+
+    /// All of a file, into one that has just been made or emptied.
+    pub fn whole(from: File, to: File) -> Self {
+        Self {
+            from: Arc::new(from),
+            offset: 0,
+            to: Arc::new(to),
+            to_offset: 0,
+            rest: None,
+        }
+    }
+
+    /// Copies, and gives the target back.
+    ///
+    /// # Errors
+    /// As for [`Copy::run`].
+    pub fn complete(self) -> Result<File, Status> {
+        let to = Arc::clone(&self.to);
+        self.run().1?;
+        Arc::into_inner(to).ok_or_else(|| Status::new(StatusCode::Failure))
     }
 
     /// Copies. How many bytes, and how it ended.

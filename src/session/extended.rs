@@ -9,6 +9,7 @@ use nix::sys::statvfs::{FsFlags, Statvfs as FsFigures};
 
 use super::attrs::{Change, log_changes, set};
 use super::copy;
+use super::copy_file::COPY_FILE;
 use super::dispatch::{Act, Run};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
@@ -36,8 +37,8 @@ pub struct Extension {
     pub run: Run,
 }
 
-/// In the order in which they are announced.
-pub static EXTENSIONS: [Extension; 11] = [
+/// In the order in which they are announced: OpenSSH's, and ours behind them.
+pub static EXTENSIONS: [Extension; 12] = [
     POSIX_RENAME,
     STATVFS,
     FSTATVFS,
@@ -49,6 +50,7 @@ pub static EXTENSIONS: [Extension; 11] = [
     COPY_DATA,
     HOME_DIRECTORY,
     USERS_GROUPS_BY_ID,
+    COPY_FILE,
 ];
 
 /// `posix-rename@openssh.com`: rename, replacing what stands at the new name.

@@ -6,6 +6,7 @@ mod attrs;
 mod channel;
 mod conduit;
 mod copy;
+mod copy_file;
 mod cost;
 pub mod dispatch;
 mod ending;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Session;
+use super::copy_file::COPY_FILE;
 use super::cost::{Cost, SLOW};
 use super::dispatch::{REQUESTS, Run};
 use super::extended::{
@@ -15,8 +16,8 @@ use super::handles::{Entry, OpenFile};
 use super::pipeline::Touch;
 use crate::fs::{Dir, File};
 use crate::protocol::{
-    CopyData, Handle, Open, OpenFlags, Packet, Payload, Read, SetAttrsByHandle, Write, kind,
-    request_id,
+    CopyData, CopyFile, Handle, Open, OpenFlags, Packet, Payload, Read, SetAttrsByHandle, Write,
+    kind, request_id,
 };
 
 impl Session {
@@ -104,6 +105,12 @@ impl Session {
                     // What was written before is on the disk then; what is written later does not matter, but may not come first either.
                     wire if wire == FSYNC.wire => self.reading(payload.decode().ok()?),
                     wire if wire == COPY_DATA.wire => self.copying(payload),
+                    // What it makes is seen when it is complete; what it may empty can be open.
+                    wire if wire == COPY_FILE.wire => {
+                        let copy: CopyFile = payload.decode().ok()?;
+                        let makes = copy.overwrite == 0 && self.force_file_mode.is_none();
+                        (makes && self.has_room()).then_some(Touch::Change)
+                    }
                     _ => None,
                 }
             }
@@ -152,7 +159,7 @@ impl Session {
 
     /// Whether the request in `packet` may wait for storage, as far as is known.
     pub(super) fn may_wait(&mut self, packet: &Packet<'_>) -> bool {
-        if packet.kind == Some(kind::EXTENDED) && is_long(packet) {
+        if is_long(packet) {
             return true;
         }
         // The usual answer first, since every request of a session asks.
@@ -213,10 +220,7 @@ impl Session {
 
     /// Whether the request in `packet` can wait on a thread of its own, though nothing may run beside it: the session hears signals, and its end.
     pub(super) fn is_deferrable(&self, packet: &Packet<'_>) -> bool {
-        if self.view.is_judged() {
-            return packet.kind == Some(kind::EXTENDED) && is_long(packet);
-        }
-        self.lesson(packet).subject.is_some()
+        is_long(packet) || !self.view.is_judged() && self.lesson(packet).subject.is_some()
     }
 
     /// What the request in `packet` teaches about the next ones that are like it.
@@ -340,8 +344,11 @@ pub(super) fn extension(payload: Payload<'_>) -> Option<(&'static Extension, Pay
 
 /// Whether the extension in `packet` may take long wherever the files lie.
 fn is_long(packet: &Packet<'_>) -> bool {
+    if packet.kind != Some(kind::EXTENDED) {
+        return false;
+    }
     let payload = request_id(packet.body).map(|(_, payload)| payload);
-    let long = [FSYNC.wire, COPY_DATA.wire];
+    let long = [FSYNC.wire, COPY_DATA.wire, COPY_FILE.wire];
     let extension = payload.ok().and_then(extension);
     extension.is_some_and(|(extension, _)| long.contains(&extension.wire))
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 
 use super::Session;
+use super::copy_file::COPY_FILE;
 use super::dispatch::REQUESTS;
 use super::extended::EXTENSIONS;
 use super::status::Status;
@@ -78,6 +79,7 @@ pub fn rehearse(
     };
     let notes = Arc::new(Notes {
         rules: Arc::clone(&policy.rules),
+        reads_first: request == COPY_FILE.operation.name,
         objects: Mutex::default(),
         silent: Mutex::default(),
     });
@@ -144,6 +146,8 @@ fn words(status: &Status) -> (u32, String) {
 #[derive(Debug)]
 struct Notes {
     rules: Arc<Rules>,
+    /// Whether the request opens a file to read from before it comes to what it changes.
+    reads_first: bool,
     objects: Mutex<Vec<Note>>,
     /// Who made something absent.
     silent: Mutex<Option<&'static str>>,
@@ -207,6 +211,9 @@ impl Judge for Notes {
         if verdict? == Verdict::Go {
             for deed in deeds {
                 deed.is_permitted()?;
+            }
+            if self.reads_first && deeds.iter().all(|deed| deed.effect == Effect::Read) {
+                return Ok(Verdict::Go);
             }
         }
         Err(Refusal::Forbidden(REHEARSED).into())
@@ -340,6 +347,8 @@ fn packets(request: &str, paths: &[&[u8]]) -> Result<Vec<(u8, Vec<u8>)>, Unclear
         "symlink" => vec![(kind::SYMLINK, two()?)],
         "posix-rename" => extended("posix-rename@openssh.com", two()?),
         "hardlink" => extended("hardlink@openssh.com", two()?),
+        // As a client asks that leaves what is there.
+        "copy-file" => extended(COPY_FILE.wire, [two()?, vec![0]].concat()),
         "statvfs" | "fstatvfs" => extended("statvfs@openssh.com", one()?),
         "expand-path" => extended("expand-path@openssh.com", one()?),
         "copy-data" => match paths {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use nix::errno::Errno;
 
+use super::copy_file::{self, COPY_FILE};
 use super::dispatch::{self, REQUESTS, Run};
 use super::extended::{self, COPY_DATA, FSTATVFS, FSYNC};
 use super::handles::{Entry, OpenFile};
@@ -239,6 +240,14 @@ impl Session {
                 let figures = extended::of_file(&file);
                 drop(file);
                 finish(move |_| Ok(figures?))
+            }));
+        }
+        if extension.wire == COPY_FILE.wire {
+            let asked = copy_file::asked(self, id, payload)?;
+            let view = Arc::clone(&self.view);
+            return Ok(Box::new(move || {
+                let result = asked.copy(&view);
+                finish(move |_| result.map(|()| Response::Ok))
             }));
         }
         if extension.wire != COPY_DATA.wire {

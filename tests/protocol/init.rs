@@ -1,9 +1,11 @@
 //! INIT and VERSION.
 
+use crate::support::server::is_openssh;
 use crate::support::wire::{frame, kind, pflags, string};
 use crate::support::{Attrs, Launch, Reply, Server, Tree, request};
 
-const ANNOUNCED: [(&str, &str); 11] = [
+/// OpenSSH's, and ours behind them.
+const ANNOUNCED: [(&str, &str); 12] = [
     ("posix-rename@openssh.com", "1"),
     ("statvfs@openssh.com", "2"),
     ("fstatvfs@openssh.com", "2"),
@@ -15,7 +17,11 @@ const ANNOUNCED: [(&str, &str); 11] = [
     ("copy-data", "1"),
     ("home-directory", "1"),
     ("users-groups-by-id@openssh.com", "1"),
+    ("copy-file", "1"),
 ];
+
+/// How many OpenSSH 9.2 announces.
+const THEIRS: usize = 11;
 
 fn announced(args: &[&str]) -> Vec<(String, String)> {
     let tree = Tree::new();
@@ -23,7 +29,13 @@ fn announced(args: &[&str]) -> Vec<(String, String)> {
 }
 
 fn expected(without: &[&str]) -> Vec<(String, String)> {
-    let kept = ANNOUNCED.iter().filter(|(name, _)| !without.contains(name));
+    let count = if is_openssh() {
+        THEIRS
+    } else {
+        ANNOUNCED.len()
+    };
+    let known = ANNOUNCED.iter().take(count);
+    let kept = known.filter(|(name, _)| !without.contains(name));
     kept.map(|(name, version)| (name.to_string(), version.to_string()))
         .collect()
 }
@@ -34,13 +46,17 @@ fn version_3_is_answered_whatever_the_client_asks() {
     for asked in [0, 1, 2, 3, 4, 5, 6, 100, u32::MAX] {
         let mut server = Launch::new(&tree).start();
         let (version, extensions) = server.init(asked);
-        assert_eq!((version, extensions.len()), (3, 11), "asked for {asked}");
+        assert_eq!(
+            (version, extensions.len()),
+            (3, expected(&[]).len()),
+            "asked for {asked}"
+        );
         assert!(server.finish().status.success());
     }
 }
 
 #[test]
-fn the_eleven_extensions_are_announced_in_openssh_order_with_their_versions() {
+fn the_extensions_are_announced_in_openssh_order_with_their_versions_and_ours_behind_them() {
     assert_eq!(announced(&[]), expected(&[]));
 }
 
@@ -60,6 +76,15 @@ fn a_denied_extension_is_not_announced() {
     );
 }
 
+/// Who may not read may not have content copied to where it can be read.
+#[test]
+fn copy_file_needs_read_to_be_allowed_as_well() {
+    assert_eq!(announced(&["-P", "read"]), expected(&["copy-file"]));
+    assert_eq!(announced(&["-p", "open,copy-file"]), []);
+    let both = announced(&["-p", "copy-file,read"]);
+    assert_eq!(both.len(), usize::from(!is_openssh()));
+}
+
 #[test]
 fn read_only_hides_the_extensions_that_write() {
     let writing = [
@@ -68,6 +93,7 @@ fn read_only_hides_the_extensions_that_write() {
         "fsync@openssh.com",
         "lsetstat@openssh.com",
         "copy-data",
+        "copy-file",
     ];
     assert_eq!(announced(&["-R"]), expected(&writing));
 }

@@ -14,6 +14,7 @@ mod support;
 
 mod close;
 mod copy_data;
+mod copy_file;
 mod expand_path;
 mod framing;
 mod fsetstat;

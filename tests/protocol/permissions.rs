@@ -1,5 +1,6 @@
 //! `-p`, `-P`, `-u` and `-m`: what is allowed, and what new files may be.
 
+use crate::support::server::is_openssh;
 use crate::support::wire::{code, pflags};
 use crate::support::{Attrs, Launch, Packet, Reply, Server, Tree, request};
 use crate::{assert_status, start};
@@ -8,7 +9,7 @@ use std::process::Stdio;
 /// Every request that can be named, a well-formed one of each.
 fn all() -> Vec<(&'static str, Packet)> {
     let (none, handle) = (&Attrs::NONE, b"\0\0\0\0");
-    vec![
+    let mut all = vec![
         ("open", request::open("file", pflags::READ, none)),
         ("close", request::close(handle)),
         ("read", request::read(handle, 0, 1)),
@@ -38,7 +39,12 @@ fn all() -> Vec<(&'static str, Packet)> {
         ("copy-data", request::copy_data(handle, 0, 0, handle, 0)),
         ("home-directory", request::home_directory("root")),
         ("users-groups-by-id", request::users_groups_by_id(&[], &[])),
-    ]
+    ];
+    // OpenSSH does not know it.
+    if !is_openssh() {
+        all.push(("copy-file", request::copy_file("missing", "x", 0)));
+    }
+    all
 }
 
 fn denied(server: &mut Server) -> Vec<&'static str> {
@@ -76,7 +82,12 @@ fn nothing_is_denied_without_a_list() {
 #[test]
 fn each_name_on_the_denylist_denies_its_request_and_no_other() {
     for (name, _) in all() {
-        assert_eq!(denied_with(&["-P", name]), [name]);
+        let with_it: &[&str] = match name {
+            // Who may not read content may not have it copied either.
+            "read" if !is_openssh() => &["copy-file"],
+            _ => &[],
+        };
+        assert_eq!(denied_with(&["-P", name]), [&[name], with_it].concat());
     }
 }
 
@@ -88,6 +99,11 @@ fn each_name_on_the_allowlist_allows_its_request_and_no_other() {
             .map(|(other, _)| other)
             .filter(|other| *other != name)
             .collect();
+        if name == "copy-file" {
+            assert_eq!(denied_with(&["-p", name]).len(), all().len());
+            assert!(!denied_with(&["-p", "copy-file,read"]).contains(&name));
+            continue;
+        }
         assert_eq!(denied_with(&["-p", name]), others);
     }
 }
@@ -108,7 +124,7 @@ fn the_denylist_beats_the_allowlist_and_read_only_beats_both() {
 #[test]
 fn unknown_names_are_accepted_and_match_nothing() {
     assert_eq!(denied_with(&["-P", "nonsense,stat,,MKDIR"]), ["stat"]);
-    assert_eq!(denied_with(&["-p", "nonsense"]).len(), 29);
+    assert_eq!(denied_with(&["-p", "nonsense"]).len(), all().len());
 }
 
 #[test]

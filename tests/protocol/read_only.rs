@@ -1,5 +1,6 @@
 //! `-R`: every request there is, and nothing changes on the disk.
 
+use crate::support::server::is_openssh;
 use crate::support::wire::{code, pflags};
 use crate::support::{Attrs, Packet, Reply, Server, Snapshot, Tree, request};
 use crate::{assert_status, start};
@@ -18,7 +19,7 @@ fn fill(tree: &Tree) -> Snapshot {
 
 fn writing(file: &[u8], other: &[u8]) -> Vec<(&'static str, Packet)> {
     let attrs = Attrs::NONE.size(1).permissions(0o600).times(1, 2);
-    vec![
+    let mut all = vec![
         ("write", request::write(file, 0, "x")),
         ("setstat", request::setstat("file", &attrs)),
         (
@@ -39,7 +40,12 @@ fn writing(file: &[u8], other: &[u8]) -> Vec<(&'static str, Packet)> {
             request::lsetstat("link", &Attrs::NONE.times(1, 2)),
         ),
         ("copy-data", request::copy_data(file, 0, 0, other, 0)),
-    ]
+    ];
+    // OpenSSH does not know it.
+    if !is_openssh() {
+        all.push(("copy-file", request::copy_file("file", "new", 0)));
+    }
+    all
 }
 
 #[test]

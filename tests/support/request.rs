@@ -161,6 +161,16 @@ pub(crate) fn copy_data(
     extended("copy-data", fields.concat())
 }
 
+/// `overwrite` may be any byte.
+pub(crate) fn copy_file(
+    source: impl AsRef<[u8]>,
+    destination: impl AsRef<[u8]>,
+    overwrite: u8,
+) -> Packet {
+    let fields = [&string(source)[..], &string(destination), &[overwrite]];
+    extended("copy-file", fields.concat())
+}
+
 pub(crate) fn home_directory(username: impl AsRef<[u8]>) -> Packet {
     extended("home-directory", string(username))
 }
