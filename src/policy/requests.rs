@@ -44,29 +44,45 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether `operation` may run.
+    /// Whether `operation` may run; the log is told.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn permit(&self, operation: Operation) -> Result<(), Refused> {
         let request = operation.name;
         read_only::permit(self.read_only && operation.writes, request)?;
-        let denies = |list| lists(list, request) || copies(request) && lists(list, READ);
-        if self.denylist.as_deref().is_some_and(denies) {
-            log::emit(Level::Verbose, || Event::RefusedDenied { request });
-            return Err(Refused("--deny-requests"));
-        }
-        match self.allowlist.as_deref() {
+        match self.lists_say(request) {
             None => Ok(()),
-            Some(list) if lists(list, request) && (!copies(request) || lists(list, READ)) => {
+            Some(Ok(())) => {
                 log::emit(Level::Debug2, || Event::Allowed { request });
                 Ok(())
             }
-            Some(_) => {
-                log::emit(Level::Verbose, || Event::RefusedNotAllowed { request });
-                Err(Refused("--allow-requests"))
+            Some(Err(refused)) => {
+                log::emit(Level::Verbose, || match refused {
+                    DENIED => Event::RefusedDenied { request },
+                    _ => Event::RefusedNotAllowed { request },
+                });
+                Err(refused)
             }
         }
+    }
+
+    /// The same, and the log is not told.
+    #[must_use]
+    pub fn permits(&self, operation: Operation) -> bool {
+        let changes = self.read_only && operation.writes;
+        !changes && !matches!(self.lists_say(operation.name), Some(Err(_)))
+    }
+
+    /// What the lists say of a request; nothing where none names it and none has to.
+    fn lists_say(&self, request: &str) -> Option<Result<(), Refused>> {
+        let denies = |list| lists(list, request) || copies(request) && lists(list, READ);
+        if self.denylist.as_deref().is_some_and(denies) {
+            return Some(Err(DENIED));
+        }
+        let allows = |list| lists(list, request) && (!copies(request) || lists(list, READ));
+        let allowed = allows(self.allowlist.as_deref()?);
+        Some(allowed.then_some(()).ok_or(NOT_ALLOWED))
     }
 
     /// Whether a file may be opened in a way that can change it or create it.
@@ -88,3 +104,5 @@ fn lists(list: &str, name: &str) -> bool {
 }
 
 const READ: &str = "read";
+const DENIED: Refused = Refused("--deny-requests");
+const NOT_ALLOWED: Refused = Refused("--allow-requests");

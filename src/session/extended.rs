@@ -53,6 +53,9 @@ pub static EXTENSIONS: [Extension; 12] = [
     COPY_FILE,
 ];
 
+/// So many of them are OpenSSH's.
+pub const THEIRS: usize = 11;
+
 /// `posix-rename@openssh.com`: rename, replacing what stands at the new name.
 ///
 /// | field   | type   | meaning      |

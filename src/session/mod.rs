@@ -50,7 +50,7 @@ use crate::protocol::{
 use conduit::Conduit;
 use cost::Cost;
 use dispatch::REQUESTS;
-use extended::EXTENSIONS;
+use extended::{EXTENSIONS, THEIRS};
 use handles::{Entry, Handles, Tally};
 use lines::trace;
 use longname::LongNames;
@@ -221,7 +221,11 @@ impl Session {
         };
         self.version = Some(version);
         log::emit(Level::Verbose, || Event::ClientVersion(version));
-        let announced = EXTENSIONS.iter().filter(|extension| {
+        let announced = EXTENSIONS.iter().enumerate().filter(|(index, extension)| {
+            // What OpenSSH does not announce has no place in its lines either.
+            if *index >= THEIRS {
+                return self.policy.permits(extension.operation);
+            }
             let permitted = self.policy.permit(extension.operation).is_ok();
             if !permitted {
                 let extension = extension.wire;
@@ -230,7 +234,7 @@ impl Session {
             permitted
         });
         let extensions = announced
-            .map(|extension| (extension.wire, extension.version))
+            .map(|(_, extension)| (extension.wire, extension.version))
             .collect();
         self.outbox.version(&Version {
             version: VERSION,
