@@ -65,6 +65,31 @@ fn transfers_are_resumed_appended_and_read_in_pieces() {
     assert_bytes(&pieces, &whole);
 }
 
+/// Beneath a jail's root as well, and a copy of 5 MB leaves nothing beside it.
+#[test]
+fn a_file_is_copied_by_the_server() {
+    let ground = Ground::new();
+    let bytes = data(5, 5_000_003);
+    let source = ground.plant("source", &bytes);
+    let (copy, taken) = (
+        ground.remote.join("copy"),
+        ground.plant("taken", b"something else"),
+    );
+    let (no, yes) = (Path::new("0"), Path::new("1"));
+    let said = Script::new()
+        .then("copy-file", &[no, &source, &copy])
+        .then("copy-file", &[no, &source, &taken])
+        .refused(&ground, Paramiko);
+    assert!(said.contains("OSError: Failure: File exists"), "{said}");
+    assert_bytes(&copy, &bytes);
+    assert_bytes(&taken, b"something else");
+    Script::new()
+        .then("copy-file", &[yes, &source, &taken])
+        .play(&ground, Paramiko);
+    assert_bytes(&taken, &bytes);
+    assert_eq!(fs::read_dir(&ground.remote).unwrap().count(), 3);
+}
+
 #[test]
 fn only_posix_rename_replaces_and_an_exclusive_open_refuses() {
     let ground = Ground::new();

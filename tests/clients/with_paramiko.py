@@ -75,6 +75,12 @@ def keep(sftp, source, target):
     sftp.utime(target, (status.st_atime, status.st_mtime))
 
 
+def copy_file(sftp, overwrite, source, target):
+    """By the request that paramiko sends of no extension by itself; its integers have four bytes, of which the first is the field."""
+    flag = int(overwrite) << 24
+    sftp._request(paramiko.sftp.CMD_EXTENDED, "copy-file", source, target, flag)
+
+
 def chmod(sftp, mode, path):
     sftp.chmod(path, int(mode, 8))
 
@@ -121,6 +127,7 @@ OPERATIONS = {
     "ranges": ranges,
     "exclusive": exclusive,
     "put-tree": put_tree,
+    "copy-file": copy_file,
     "rename": lambda sftp, old, new: sftp.rename(old, new),
     "posix-rename": lambda sftp, old, new: sftp.posix_rename(old, new),
     "mkdir": lambda sftp, path: sftp.mkdir(path),
