@@ -117,7 +117,10 @@ fn put_and_get_are_exact_at_every_length() {
     let mount = Mount::new(&ground);
     for length in LENGTHS {
         let bytes = data(length as u64, length);
-        fs::write(mount.join(format!("{length}")), &bytes).unwrap();
+        let mut file = File::create(mount.join(format!("{length}"))).unwrap();
+        file.write_all(&bytes).unwrap();
+        // What sshfs was answered to its last requests it tells here alone.
+        nix::unistd::close(file).unwrap();
         assert_bytes(&ground.remote.join(format!("{length}")), &bytes);
         ground.plant(format!("{length}.planted"), &bytes);
         assert_bytes(&mount.join(format!("{length}.planted")), &bytes);
