@@ -371,6 +371,11 @@ impl File {
         if self.spoiled.load(Ordering::Relaxed) {
             return Err(Refusal::Discarded.into());
         }
+        // What the kernel keeps for the moment of closing has to fail now: behind the rename it would be too late for what stands there.
+        // Where no descriptor is left for it, the last close tells.
+        if let Ok(second) = self.fd.try_clone() {
+            close(second)?;
+        }
         let judge = self.guard.judged.as_ref().map(|judged| &judged.judge);
         pending.commit(judge, &self.fd)
     }
@@ -380,11 +385,7 @@ impl File {
     /// # Errors
     /// As close(2).
     pub fn close(self) -> Result<()> {
-        match nix::unistd::close(self.fd) {
-            // The descriptor is given back by then.
-            Err(Errno::EINTR) => Ok(()),
-            result => result,
-        }
+        close(self.fd)
     }
 
     /// Whether both are open on the same object.
@@ -403,5 +404,13 @@ impl File {
         fcntl(&self.fd, FcntlArg::F_GETFL).is_ok_and(|flags| {
             OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE != OFlag::O_RDONLY
         })
+    }
+}
+
+fn close(fd: OwnedFd) -> Result<()> {
+    match nix::unistd::close(fd) {
+        // The descriptor is given back by then.
+        Err(Errno::EINTR) => Ok(()),
+        result => result,
     }
 }

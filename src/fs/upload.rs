@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, ftruncate, unlinkat};
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 
 use super::judge::{Deed, Effect, Identity, Judge, Verdict};
@@ -20,11 +22,24 @@ use super::ops::fstat;
 use super::place::{Dirfd, Id, Last, Place, kind};
 use super::rename::{move_to_free, replace_name};
 use super::resolve::Aim;
-use super::{Answer, Result, View};
+use super::{Answer, Result, View, again};
 
 /// The uploads of a session that are not finished.
 #[derive(Debug, Default)]
-pub(super) struct Uploads(Mutex<Vec<Upload>>);
+pub(super) struct Uploads {
+    unfinished: Mutex<Unfinished>,
+    /// Wakes who waits for none to be in the making.
+    made: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Unfinished {
+    uploads: Vec<Upload>,
+    /// Files that are being created by other threads, and are not among the uploads yet.
+    making: usize,
+    /// Whether the session is at its end: no more are begun.
+    ended: bool,
+}
 
 #[derive(Clone, Debug)]
 struct Upload {
@@ -65,6 +80,16 @@ impl Upload {
         if self.stands().is_ok() {
             unname(&self.dir, &self.hidden);
         }
+    }
+}
+
+/// While it lasts, a file is being created. What came of it is among the uploads before it ends.
+struct Making<'u>(&'u Uploads);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.lock().making -= 1;
+        self.0.made.notify_all();
     }
 }
 
@@ -176,6 +201,7 @@ impl Uploads {
         let flags = how.flags | OFlag::O_CREAT | OFlag::O_EXCL;
         // Nobody else opens it before it has the mode of what it is to replace.
         let mode = if old.is_some() { 0o600 } else { how.mode };
+        let making = self.make()?;
         let file = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(mode))?;
         let made = Id::of_fd(&file).inspect_err(|_| unname(&dir, &hidden))?;
         let upload = Upload {
@@ -189,19 +215,66 @@ impl Uploads {
             exclusive: how.flags.contains(OFlag::O_EXCL),
             over: old.is_some(),
         };
-        if let Some((old, stat)) = old {
-            if dress(&file, old, &stat).is_err() {
-                upload.remove();
-                return Ok(None);
-            }
-        }
-        let serial = upload.serial;
-        self.lock().push(upload);
         let pending = Pending {
             uploads: Arc::clone(self),
-            serial,
+            serial: upload.serial,
         };
+        // Whatever fails from now on removes it, and so does the end of the session.
+        self.lock().uploads.push(upload);
+        drop(making);
+        if let Some((old, stat)) = old {
+            match dress(&file, old, &stat) {
+                Ok(()) => {}
+                // The file system or the user cannot.
+                Err(Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::EOPNOTSUPP) => {
+                    return Ok(None);
+                }
+                // To write the old file as it stands would lose what it holds: the next failure is near.
+                Err(errno) => return Err(errno.into()),
+            }
+        }
         Ok(Some((file, pending)))
+    }
+
+    /// Takes note that a file is about to be created.
+    ///
+    /// # Errors
+    /// `EINTR` at the end of the session: nobody would remove it.
+    fn make(&self) -> Result<Making<'_>> {
+        let mut unfinished = self.lock();
+        if unfinished.ended {
+            return Err(Errno::EINTR);
+        }
+        unfinished.making += 1;
+        Ok(Making(self))
+    }
+
+    /// Removes all of them, and lets none begin, whoever still writes to them. Storage that does not answer may keep what it has.
+    fn end(&self) {
+        let mut unfinished = self.lock();
+        unfinished.ended = true;
+        let (mut unfinished, _) = self
+            .made
+            .wait_timeout_while(unfinished, PATIENCE, |unfinished| unfinished.making > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        let uploads = Arc::new(std::mem::take(&mut unfinished.uploads));
+        drop(unfinished);
+        if uploads.is_empty() {
+            return;
+        }
+        let remove = |uploads: &[Upload]| uploads.iter().for_each(Upload::remove);
+        let (tell, told) = mpsc::channel::<()>();
+        let aside = {
+            let uploads = Arc::clone(&uploads);
+            thread::Builder::new().spawn(move || {
+                remove(&uploads);
+                drop(tell);
+            })
+        };
+        match aside {
+            Ok(_) => drop(told.recv_timeout(PATIENCE)),
+            Err(_) => remove(&uploads),
+        }
     }
 
     /// The name under which that which is to stand in `place` is being written, the last one if there are several.
@@ -233,10 +306,9 @@ impl Uploads {
         let dir = new.dir().try_clone_to_owned().map_err(to_errno)?;
         let id = Id::of_fd(&dir)?;
         let serial = self.find(old, |upload| upload.serial);
-        let mut uploads = self.lock();
-        let upload = uploads
-            .iter_mut()
-            .find(|upload| Some(upload.serial) == serial);
+        let mut unfinished = self.lock();
+        let mut uploads = unfinished.uploads.iter_mut();
+        let upload = uploads.find(|upload| Some(upload.serial) == serial);
         let upload = upload.ok_or(Errno::ENOENT)?;
         if upload.id != id {
             upload.stands()?;
@@ -253,7 +325,8 @@ impl Uploads {
     }
 
     fn find<T>(&self, place: &Place<'_>, tell: impl Fn(&Upload) -> T) -> Option<T> {
-        let uploads = self.lock();
+        let unfinished = self.lock();
+        let uploads = &unfinished.uploads;
         // A slash behind the name asks for a directory.
         if uploads.is_empty() || place.slash {
             return None;
@@ -266,21 +339,22 @@ impl Uploads {
     }
 
     fn get(&self, serial: u64) -> Option<Upload> {
-        let uploads = self.lock();
-        uploads
-            .iter()
-            .find(|upload| upload.serial == serial)
-            .cloned()
+        let unfinished = self.lock();
+        let mut uploads = unfinished.uploads.iter();
+        uploads.find(|upload| upload.serial == serial).cloned()
     }
 
     fn take(&self, serial: u64) -> Option<Upload> {
-        let mut uploads = self.lock();
+        let mut unfinished = self.lock();
+        let uploads = &mut unfinished.uploads;
         let at = uploads.iter().position(|upload| upload.serial == serial)?;
         Some(uploads.remove(at))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Upload>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Unfinished> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -288,9 +362,7 @@ impl View {
     /// Ends all uploads and copies that are not finished, whoever still writes to them.
     pub fn discard_uploads(&self) {
         for uploads in self.uploads().into_iter().chain([self.copies()]) {
-            for upload in std::mem::take(&mut *uploads.lock()) {
-                upload.remove();
-            }
+            uploads.end();
         }
     }
 
@@ -339,17 +411,26 @@ fn dress(new: &OwnedFd, old: &OwnedFd, stat: &FileStat) -> Result<()> {
         Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
     }
     // The last, since a new owner takes bits away, and an ACL sets some.
-    fchmod(new, Mode::from_bits_truncate(stat.st_mode))
+    fchmod(new, Mode::from_bits_truncate(stat.st_mode))?;
+    if stat.st_mode & SET_ID != 0 {
+        // Whoever empties a file loses them, unless privileged; a file without content may see no write that would do it.
+        again(|| ftruncate(new, 0))?;
+    }
+    Ok(())
 }
 
 fn to_errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
+/// How long the end of a session waits for storage that is to remove what is not finished.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often an upload tries to take its place while another process puts things there and takes them away.
 const RETRIES: usize = 16;
 /// With 16 hexadecimal digits behind it.
 const PREFIX: &[u8] = b".sftp-server-upload.";
+/// The bits with which a file runs as its owner or group.
+const SET_ID: u32 = 0o6000;
 const ACL: &str = "system.posix_acl_access";
 /// The longest value that an attribute can have (xattr(7)), in bytes.
 const MAX_ACL: usize = 64 * 1024;

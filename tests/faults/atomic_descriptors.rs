@@ -35,7 +35,7 @@ fn furnished() -> Tree {
 }
 
 /// One above the highest descriptor that the server has.
-fn next_descriptor(server: &Server) -> usize {
+pub(crate) fn next_descriptor(server: &Server) -> usize {
     let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
     let numbers = open.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     numbers
@@ -46,7 +46,7 @@ fn next_descriptor(server: &Server) -> usize {
 }
 
 /// From now on the server has no descriptor of this number, nor one above.
-fn limit(server: &Server, number: usize) {
+pub(crate) fn limit(server: &Server, number: usize) {
     let set = Command::new("prlimit")
         .args(["--pid", &server.pid().to_string()])
         .arg(format!("--nofile={number}:"))
@@ -54,7 +54,7 @@ fn limit(server: &Server, number: usize) {
     assert!(set.unwrap().success());
 }
 
-fn is_unlisted(path: &[u8]) -> bool {
+pub(crate) fn is_unlisted(path: &[u8]) -> bool {
     path.windows(20).any(|part| part == b".sftp-server-upload.")
 }
 

@@ -10,14 +10,14 @@ use crate::support::{Launch, Packet, Reply, Server, Tree, under_test};
 const CREATE: u32 = pflags::WRITE | pflags::CREAT;
 
 /// A file system in memory with these options, unmounted on drop.
-struct Tmpfs {
+pub(crate) struct Tmpfs {
     place: Tree,
 }
 
 impl Tmpfs {
     /// None where the test is done: an ordinary user runs it once more as root of a user namespace, who may mount.
     #[track_caller]
-    fn new(options: &str) -> Option<Self> {
+    pub(crate) fn new(options: &str) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             in_a_user_namespace();
             return None;
@@ -36,7 +36,7 @@ impl Tmpfs {
         self.place.root().to_owned()
     }
 
-    fn tree(&self) -> Tree {
+    pub(crate) fn tree(&self) -> Tree {
         Tree::below(self.path())
     }
 }
@@ -216,7 +216,7 @@ fn a_device_that_is_always_full_says_so() {
 }
 
 /// A server that may not make a file longer than this, in units of 512 bytes.
-fn limited(tree: &Tree, blocks: u32) -> Server {
+pub(crate) fn limited(tree: &Tree, blocks: u32) -> Server {
     Launch::program("sh", tree)
         .args(["-c", r#"ulimit -f "$1" && exec "$0""#])
         .args([under_test()])

@@ -14,6 +14,8 @@ mod atomic_descriptors;
 mod calls;
 mod channels;
 mod client_gone;
+mod copy_file;
+mod copy_file_broken_off;
 mod descriptors;
 mod device;
 mod full_disk;

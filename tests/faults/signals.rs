@@ -13,7 +13,7 @@ use crate::support::wire::pflags;
 use crate::support::{Launch, Server, Tree, under_test};
 
 const CREATE: u32 = pflags::WRITE | pflags::CREAT;
-const ENDING: [Signal; 2] = [Signal::SIGTERM, Signal::SIGHUP];
+pub(crate) const ENDING: [Signal; 2] = [Signal::SIGTERM, Signal::SIGHUP];
 
 /// "Within a second or so", on a machine that may be busy.
 const SOON: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ fn start(tree: &Tree) -> Launch {
 
 /// Sends the signal; the server dies by it, soon. What it logged.
 #[track_caller]
-fn ended_by(mut server: Server, signal: Signal) -> String {
+pub(crate) fn ended_by(mut server: Server, signal: Signal) -> String {
     let pid = Pid::from_raw(server.pid() as i32);
     kill(pid, signal).unwrap();
     let sent = Instant::now();

@@ -198,36 +198,54 @@ fn where_no_thread_can_be_started_requests_are_carried_out_all_the_same() {
 }
 
 /// A mount of another server's files, the process of which can be stopped, and a session with a file open there.
-struct Stall {
-    mount: Mount,
-    tree: Tree,
-    server: Server,
+pub(crate) struct Stall {
+    pub(crate) mount: Mount,
+    pub(crate) tree: Tree,
+    pub(crate) server: Server,
     far: Vec<u8>,
-    _behind: Tree,
+    /// What the other server shows.
+    pub(crate) behind: Tree,
 }
 
 impl Stall {
-    fn new() -> Self {
-        let behind = Tree::new();
-        behind.file("f", "content");
-        behind.chmod("", 0o777);
-        behind.chmod("f", 0o666);
-        let mount = Mount::new(behind.root());
+    pub(crate) fn new() -> Self {
+        let (behind, mount) = mounted();
         let tree = Tree::new();
-        let mut server = Server::start(&tree);
-        let far = server.open(mount.point.path("f"), pflags::READ);
+        let server = Server::start(&tree);
+        let path = mount.point.path("f");
+        Self::of((behind, mount), tree, server, path)
+    }
+
+    /// Of a session that finds the file on the mount at `path`.
+    fn of(
+        (behind, mount): (Tree, Mount),
+        tree: Tree,
+        mut server: Server,
+        path: impl AsRef<[u8]>,
+    ) -> Self {
+        let far = server.open(path, pflags::READ);
         Self {
             mount,
             tree,
             server,
             far,
-            _behind: behind,
+            behind,
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.mount.process.id() as i32), signal).unwrap();
     }
+}
+
+/// A directory with a file, and the mount that shows it.
+fn mounted() -> (Tree, Mount) {
+    let behind = Tree::new();
+    behind.file("f", "content");
+    behind.chmod("", 0o777);
+    behind.chmod("f", 0o666);
+    let mount = Mount::new(behind.root());
+    (behind, mount)
 }
 
 #[test]
@@ -355,53 +373,33 @@ fn what_runs_alone_on_a_mount_that_stalls_leaves_the_session_its_ears() {
 
 #[test]
 fn what_is_mounted_later_is_noticed() {
-    let behind = Tree::new();
-    behind.file("f", "content");
-    behind.chmod("", 0o777);
     let tree = Tree::new();
     let mut server = Server::start(&tree);
     // Nothing of the kind may be there yet.
     server.call(&request::stat(".")).attrs();
     server.call(&request::stat("absent")).status();
-    let mount = Mount::new(behind.root());
-    let far = server.open(mount.point.path("f"), pflags::READ);
-    let mut stall = Stall {
-        mount,
-        tree,
-        server,
-        far,
-        _behind: behind,
-    };
-    let stat = request::stat(stall.mount.point.path("f"));
-    nothing_near_waits(&mut stall, &stat);
+    let (behind, mount) = mounted();
+    let path = mount.point.path("f");
+    let mut stall = Stall::of((behind, mount), tree, server, &path);
+    nothing_near_waits(&mut stall, &request::stat(path));
 }
 
 #[test]
 fn a_name_on_a_mount_beneath_the_root_stops_no_other_file_either() {
-    let behind = Tree::new();
-    behind.file("f", "content");
-    behind.chmod("", 0o777);
-    let mount = Mount::new(behind.root());
+    let (behind, mount) = mounted();
     // The mount lies beneath the root, and the root is where sessions start.
     let root = mount.point.root().parent().unwrap().to_path_buf();
     let name = mount.point.root().file_name().unwrap().to_owned();
     let tree = Tree::new();
     let near = tree.root().file_name().unwrap().to_owned();
-    let mut server = Launch::new(&tree)
+    let server = Launch::new(&tree)
         .args(["--root", root.to_str().unwrap()])
         .arg("-d")
         .arg(Path::new("/").join(near))
         .connect();
     let name = name.to_str().unwrap();
     let path = format!("/{name}/f");
-    let far = server.open(&path, pflags::READ);
-    let mut stall = Stall {
-        mount,
-        tree,
-        server,
-        far,
-        _behind: behind,
-    };
+    let mut stall = Stall::of((behind, mount), tree, server, &path);
     nothing_near_waits(&mut stall, &request::stat(&path));
     let made = format!("/{name}/made");
     nothing_near_waits(&mut stall, &request::mkdir(made, &Attrs::NONE));
@@ -424,7 +422,7 @@ fn a_session_that_has_a_file_open_where_nothing_answers_hears_it_too() {
 
 /// Waits for the end of a session that has begun to wait.
 #[track_caller]
-fn hears_a_signal(stall: &mut Stall) {
+pub(crate) fn hears_a_signal(stall: &mut Stall) {
     std::thread::sleep(Duration::from_millis(200));
     kill(Pid::from_raw(stall.server.pid() as i32), Signal::SIGTERM).unwrap();
     // The kernel lets no process go before its files are closed, and this one cannot be while the mount stalls: until then it is on its way.
