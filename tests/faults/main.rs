@@ -11,6 +11,7 @@
 )]
 
 mod atomic_descriptors;
+mod before_init;
 mod calls;
 mod channels;
 mod client_gone;
