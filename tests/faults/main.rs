@@ -24,6 +24,7 @@ mod garbage;
 mod interrupted;
 mod memory;
 mod raw;
+mod reflinks;
 mod rename_fallback;
 mod signals;
 mod slow_storage;
