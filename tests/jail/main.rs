@@ -12,6 +12,8 @@ mod advisories_shells;
 mod bind;
 mod calls;
 mod compare;
+mod copy_file;
+mod copy_file_races;
 mod ground;
 mod home;
 mod inside;

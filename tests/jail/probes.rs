@@ -262,6 +262,20 @@ pub(crate) const PROBES: &[Probe] = &[
     }),
 ];
 
+/// Those that no other server knows, so that there is nothing to compare them with.
+pub(crate) const OURS: &[Probe] = &[
+    write("copy-file to", |call, path| {
+        one(call, request::copy_file(b"/source", path, 0));
+    }),
+    write("copy-file over", |call, path| {
+        one(call, request::copy_file(b"/source", path, 1));
+    }),
+    write("copy-file from", |call, path| {
+        one(call, request::copy_file(path, FREE, 0));
+        open(call, FREE, R, false);
+    }),
+];
+
 /// The requests of two paths, for the matrix of pairs.
 pub(crate) type Pair = fn(&[u8], &[u8]) -> Packet;
 

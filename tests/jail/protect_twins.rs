@@ -5,7 +5,7 @@
 
 use crate::ground::{Node, Plan};
 use crate::home::{Home, PROTECTED, START_FILES, refused};
-use crate::probes::{Effect, PAIRS, PROBES};
+use crate::probes::{Effect, OURS, PAIRS, PROBES};
 use crate::support::Snapshot;
 use crate::support::wire::{Packet, Reply};
 
@@ -74,7 +74,8 @@ impl Twins {
 
     fn every_probe(&mut self, ways: &[String]) {
         for way in ways {
-            for probe in PROBES.iter().filter(|probe| probe.effect != Effect::Never) {
+            let probes = PROBES.iter().chain(OURS);
+            for probe in probes.filter(|probe| probe.effect != Effect::Never) {
                 let several = probe.effect == Effect::Perhaps;
                 self.cell(&format!("{} \"{way}\"", probe.name), several, &|home| {
                     let mut replies = Vec::new();

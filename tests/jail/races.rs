@@ -70,7 +70,7 @@ fn attempt(rng: &mut Rng, ground: &Ground) -> Packet {
     let flags = rng.u32(..) & 0x3f;
     let flags = if flags & 3 == 0 { flags | 1 } else { flags };
     let outside = [ground.path(), b"/outside/secret".to_vec()].concat();
-    match rng.u8(0..22) {
+    match rng.u8(0..23) {
         0..=3 => request::open(&path, pflags::READ, &Attrs::NONE),
         4 => request::open(&path, flags, &Attrs::NONE),
         5 => request::stat(&path),
@@ -92,6 +92,7 @@ fn attempt(rng: &mut Rng, ground: &Ground) -> Packet {
             _ => request::hardlink(&path, &other),
         },
         20 => request::statvfs(&path),
+        21 => request::copy_file(&path, &other, rng.u8(0..2)),
         _ => request::expand_path(&path),
     }
 }
