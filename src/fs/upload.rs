@@ -1,7 +1,8 @@
 //! Atomic uploads, and copies: a file is written under a name that no session lists, and takes its place when it is closed.
 //!
 //! The session that writes it reaches it by the name that it will have; for all others what was there stays there. Whatever ends it
-//! before it is closed removes it; only SIGKILL leaves the unlisted name behind.
+//! before it is closed removes it; the unlisted name is left behind only by SIGKILL, by storage that answers no more, and in a directory that
+//! another process has moved to where the locks let nothing be removed.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -14,7 +14,7 @@ use crate::signals::{ENDING, ended_by};
 use crate::slow_storage::{Stall, hears_a_signal};
 use crate::support::fault::Fault;
 use crate::support::wire::PATIENCE;
-use crate::support::{Server, Tree, request, under_test};
+use crate::support::{Server, Tree, Wire, request, under_test};
 
 const OLD: &[u8] = b"what was there";
 
@@ -113,12 +113,19 @@ fn nor_where_it_comes_just_before() {
 
 #[test]
 fn a_client_that_closes_its_end_in_the_middle_has_its_copy() {
-    for (to, overwrite) in [("new", 0), ("old", 1)] {
+    for (to, overwrite, both) in [("new", 0, false), ("old", 1, false), ("old", 1, true)] {
         let tree = furnished();
         tree.file("from", vec![b'x'; 300_000]);
-        let mut server = slowed(&tree, SLOW_CONTENT);
+        let mut server = slowed(&tree, "copy_file_range:delay_enter=500000");
         server.send(&request::copy_file("from", to, overwrite));
-        server.close_input();
+        wait_for_unlisted(&tree);
+        if both {
+            // What it would be answered finds nobody.
+            let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+            server.wire = Wire::new(near, far);
+        } else {
+            server.close_input();
+        }
         assert_eq!(server.wait().code(), Some(0));
         assert_eq!(tree.read(to), vec![b'x'; 300_000]);
         assert_eq!(unlisted(&tree).len(), 0);
