@@ -97,13 +97,14 @@ fn nor_is_anything_left_where_the_signal_comes_while_the_file_is_made() {
     }
 }
 
-/// Nor does one begin when the others have been removed.
+/// The others have been removed then, and this one may not begin.
 #[test]
-fn nor_where_it_comes_just_before() {
-    for wait in [0, 50, 100, 150, 200, 250] {
+fn nor_where_it_comes_before_the_file_is_made() {
+    for wait in [0, 30, 60, 90, 120, 150, 180] {
         let tree = furnished();
-        // Every step of the way to the file, and to its end.
-        let mut server = slowed(&tree, "newfstatat,openat,fcntl:delay_enter=40000");
+        // A file that is made late, in a process that dies late.
+        let calls = "openat:delay_enter=60000 tgkill:delay_enter=700000";
+        let mut server = slowed(&tree, calls);
         server.send(&request::copy_file("from", "new", 0));
         std::thread::sleep(Duration::from_millis(wait));
         ended_by(server, Signal::SIGTERM);

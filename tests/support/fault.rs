@@ -70,12 +70,15 @@ impl Fault {
         })
     }
 
-    /// strace(1) in front of `program`: `inject` as it writes it, `pwrite64:error=EINTR:when=1+2` for every second call.
+    /// strace(1) in front of `program`: `inject` as it writes it, `pwrite64:error=EINTR:when=1+2` for every second call; several with a space
+    /// between.
     pub(crate) fn traced(inject: &str, program: impl AsRef<Path>, dir: impl AsRef<Path>) -> Launch {
-        let inject = format!("inject={inject}");
+        let injections = inject.split(' ');
+        let injections = injections.map(|inject| format!("--inject={inject}"));
         // -D: the server stays our child, and strace traces it from aside, so that signals and exit status are the server's.
         Launch::program("strace", dir)
-            .args(["-D", "-f", "-qqq", "-o", "/dev/null", "-e", &inject])
+            .args(["-D", "-f", "-qqq", "-o", "/dev/null"])
+            .args(injections)
             .args(["--"])
             .args([program.as_ref()])
     }
