@@ -6,6 +6,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, copy_file_range};
 use nix::sys::stat::SFlag;
+use nix::unistd::ftruncate;
 
 use super::ops::FileStat;
 use super::place::{Id, Place, kind};
@@ -49,7 +50,7 @@ impl View {
             flags: OFlag::O_RDONLY,
             mode: 0,
             exact: false,
-            whole: false,
+            whole: None,
         };
         let from = self.open(source, reading)?;
         let original = from.stat()?;
@@ -73,14 +74,15 @@ impl View {
             flags: OFlag::O_WRONLY | OFlag::O_CREAT | gives_way,
             mode: mode.unwrap_or(original.st_mode & 0o777),
             exact: mode.is_some(),
-            whole: true,
+            whole: Some(original.st_size as u64),
         };
         let to = self.open(destination, writing)?;
         if !to.is_pending() {
             if from.is_same(&to)? {
                 return Err(Errno::EEXIST.into());
             }
-            to.truncate(0)?;
+            // Not as a client sets a size, which may be left: what opened it was judged as emptying it.
+            again(|| ftruncate(&to, 0))?;
         }
         Ok((from, to))
     }

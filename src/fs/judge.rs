@@ -258,6 +258,17 @@ pub struct Writing {
 }
 
 impl Writing {
+    /// Of all that a file will hold, into nothing.
+    pub(super) fn of_new(length: u64) -> Self {
+        Self {
+            from: 0,
+            length,
+            size: 0,
+            stored: 0,
+            appends: false,
+        }
+    }
+
     /// Where it ends.
     #[must_use]
     pub fn end(&self) -> u64 {

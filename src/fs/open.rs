@@ -11,7 +11,7 @@ use nix::sys::stat::{Mode, SFlag, fchmod, umask};
 use nix::unistd::ftruncate;
 
 use super::file::Guard;
-use super::judge::{Deed, Effect, Identity, Judge};
+use super::judge::{self, Deed, Effect, Identity, Judge, Writing};
 use super::ops::{FileStat, fstat};
 use super::place::{Id, Place, kind};
 use super::resolve::{Aim, Intent};
@@ -27,8 +27,8 @@ pub struct OpenHow {
     pub mode: u32,
     /// Whether that mode is exact, or one from which the umask takes bits.
     pub exact: bool,
-    /// Whether nobody is to see it before it is closed, whatever is asked of other files.
-    pub whole: bool,
+    /// How long it will be, in bytes, where nobody is to see it before it is closed, whatever is asked of other files.
+    pub whole: Option<u64>,
 }
 
 impl OpenHow {
@@ -157,7 +157,7 @@ impl View {
             };
             let appends = how.has(OFlag::O_APPEND);
             let Some(judge) = self.judge() else {
-                if how.whole {
+                if how.whole.is_some() {
                     return self.open_whole(place, how, there.as_ref(), guard);
                 }
                 return Ok(File::new(create(place, how)?, appends, guard));
@@ -169,7 +169,11 @@ impl View {
             judge.judge(&deeds)?;
             plain?;
             guard.judged(judge, place.canonical(), appends, there.is_none());
-            if how.whole {
+            if let Some(length) = how.whole {
+                if there.is_none() || !how.has(OFlag::O_EXCL) {
+                    // Before what is there is emptied.
+                    judge.write(&Writing::of_new(length), &|| judge::free(place.dir()))?;
+                }
                 return self.open_whole(place, how, there.as_ref(), guard);
             }
             if judge.appends_only() && writes {
@@ -199,7 +203,7 @@ impl View {
             };
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
         };
-        if how.whole {
+        if how.whole.is_some() {
             self.act_in_steps(path, aim, intent, open)
         } else {
             self.act(path, aim, intent, open)

@@ -78,7 +78,7 @@ pub(super) fn asked_open(
             flags: open_flags(pflags),
             mode,
             exact: forced.is_some(),
-            whole: false,
+            whole: None,
         },
     };
     let makes = asked.how.flags.intersects(OFlag::O_CREAT | OFlag::O_TRUNC);

@@ -85,8 +85,10 @@ fn operations(object: Object, way: Way) -> Vec<Op> {
             all.push(Op::Rename(target));
             all.push(Op::PosixRename(target));
             all.push(Op::Hardlink(target));
+            all.extend([false, true].map(|over| Op::CopyFile(target, over)));
         }
         all.extend([Op::RenameOnto, Op::PosixRenameOnto, Op::HardlinkOnto]);
+        all.extend([false, true].map(Op::CopyFileOnto));
     }
     let by: &[By] = match object {
         Object::Fresh => &[By::Creator],

@@ -3,7 +3,7 @@
 use crate::support::wire::pflags;
 use crate::words::{At, Attr, By, Handled, Kind, Op, Target, Thing};
 
-/// The length of what a WRITE and a copy bring.
+/// The length of what a WRITE and a copy of `own2` bring.
 const WRITTEN: u64 = 10;
 const COPIED: u64 = 6;
 
@@ -22,6 +22,10 @@ pub(crate) enum Effect {
     Put {
         at: At,
         append: bool,
+        length: u64,
+    },
+    /// What is there of a new file, or of one that was cut
+    Fill {
         length: u64,
     },
     /// A size set
@@ -50,6 +54,8 @@ impl Op {
     pub(crate) fn stays(self) -> bool {
         match self {
             Self::Open(flags) => flags & pflags::EXCL != 0,
+            // As an OPEN with EXCL
+            Self::CopyFileOnto(over) => !over,
             Self::Lstat
             | Self::Readlink
             | Self::Lsetstat(_)
@@ -72,7 +78,8 @@ impl Op {
         match self {
             Self::Open(flags) => flags & pflags::CREAT != 0,
             Self::Handled(by, _) => by == By::Creator,
-            Self::Mkdir
+            Self::CopyFileOnto(_)
+            | Self::Mkdir
             | Self::Symlink
             | Self::RenameOnto
             | Self::PosixRenameOnto
@@ -83,9 +90,10 @@ impl Op {
 
     pub(crate) fn target(self) -> Option<Target> {
         match self {
-            Self::Rename(target) | Self::PosixRename(target) | Self::Hardlink(target) => {
-                Some(target)
-            }
+            Self::Rename(target)
+            | Self::PosixRename(target)
+            | Self::Hardlink(target)
+            | Self::CopyFile(target, _) => Some(target),
             _ => None,
         }
     }
@@ -155,6 +163,17 @@ impl Op {
                 _ => vec![Effect::Unname, replace(false)],
             },
             Self::Hardlink(_) | Self::HardlinkOnto => vec![Effect::MakeName],
+            Self::CopyFile(target, over) => {
+                let mut effects = vec![Effect::Read];
+                effects.extend(match target {
+                    Target::Free => copied(None, over, thing.size),
+                    // A link to nothing is followed.
+                    Target::Dangling if over => copied(None, over, thing.size),
+                    _ => copied(Some(target == Target::Own), over, thing.size),
+                });
+                effects
+            }
+            Self::CopyFileOnto(over) => copied(exists.then_some(thing.own), over, COPIED),
             // The session's own name disappears, and may.
             Self::RenameOnto if exists && thing.kind != Kind::Link => {
                 vec![would_replace(thing.own)]
@@ -173,5 +192,15 @@ impl Op {
                 Handled::Fsetstat(attr) => vec![attribute(attr)],
             },
         }
+    }
+}
+
+/// What a copy of a whole file does to what is at its destination, `own` or another's: it is opened, as for an upload of so many bytes.
+fn copied(own: Option<bool>, over: bool, length: u64) -> Vec<Effect> {
+    let fill = Effect::Fill { length };
+    match own {
+        None => vec![Effect::MakeFile, fill],
+        Some(_) if over => vec![Effect::ToWrite, Effect::Cut, fill],
+        Some(own) => vec![Effect::WouldReplace { own }],
     }
 }

@@ -220,6 +220,15 @@ impl Object {
         }
     }
 
+    /// The mode of the file that it leads to.
+    pub(crate) fn mode(self) -> u32 {
+        match self {
+            Self::Foreign => 0o640,
+            Self::Own | Self::Fresh => FILE_MODE,
+            _ => 0o644,
+        }
+    }
+
     /// The symbolic link that leads to it.
     pub(crate) fn link(self) -> Option<&'static str> {
         match self {

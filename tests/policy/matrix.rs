@@ -248,7 +248,7 @@ impl Played<'_> {
             .iter_mut()
             .filter(|(name, _)| !free.before.contains_key(*name));
         for (_, entry) in made {
-            if let Some(mode) = mode_of_new(self.rules, op) {
+            if let Some(mode) = mode_of_new(self.rules, op, self.cell.1) {
                 entry.mode = mode;
             }
         }

@@ -80,11 +80,18 @@ pub(crate) fn seen(op: Op, object: Object, way: Way) -> Thing {
 }
 
 /// The mode that the rules give to what a request makes, if they have a say.
-pub(crate) fn mode_of_new(rules: &[Rule], op: Op) -> Option<u32> {
+pub(crate) fn mode_of_new(rules: &[Rule], op: Op, object: Object) -> Option<u32> {
     let given = |rule| rules.contains(&rule);
     match op {
         // The client's mode counts where no rule is exact.
-        Op::Open(_) if given(Rule::FileMode) || given(Rule::ForceFilePerms) => Some(FILE_MODE),
+        Op::Open(_) | Op::CopyFile(..) | Op::CopyFileOnto(_)
+            if given(Rule::FileMode) || given(Rule::ForceFilePerms) =>
+        {
+            Some(FILE_MODE)
+        }
+        // A copy asks for the mode of what it is a copy of.
+        Op::CopyFile(..) if given(Rule::Umask) => Some(object.mode() & !0o042),
+        Op::CopyFileOnto(_) if given(Rule::Umask) => Some(FILE_MODE & !0o042),
         Op::Mkdir if given(Rule::DirMode) => Some(DIR_MODE),
         Op::Open(_) if given(Rule::Umask) => Some(ASKED_FILE & !0o042),
         // Beside what is exact the umask is another one, and a directory still gets it.
@@ -125,6 +132,10 @@ pub(crate) fn judge(rules: &[Rule], op: Op, object: Object, way: Way) -> Vec<Ver
         if some.contains(&Verdict::AsAbsent) {
             right.push(Verdict::AsAbsent);
         }
+    }
+    // Of the two files of a copy the source comes first, whatever the rule.
+    if matches!(op, Op::CopyFile(..)) && rules.contains(&Rule::Deny) && thing.named {
+        right.extend(verdicts(Rule::Deny, op, thing, object, way));
     }
     for rule in early.iter().chain(&conceal).chain(&late) {
         let some = verdicts(*rule, op, thing, object, way);
@@ -181,6 +192,8 @@ fn verdicts(rule: Rule, op: Op, thing: Thing, object: Object, way: Way) -> Vec<V
                 At::Beyond => thing.size + 5 + length,
             }),
             Effect::Size(attr) => Some(size(*attr)),
+            // It begins with nothing.
+            Effect::Fill { length } => return Some(*length).filter(|length| *length > 0),
             _ => None,
         }
         .filter(|end| *end > thing.size)
@@ -254,6 +267,15 @@ fn verdicts(rule: Rule, op: Op, thing: Thing, object: Object, way: Way) -> Vec<V
         // A link to what is hidden leads to nothing, and such a link gives way to a RENAME.
         Rule::Hide if way == Way::Link && object.thing().named && op == Op::RenameOnto => {
             vec![Verdict::Replaced]
+        }
+        // A directory is not copied, whatever stands where the copy was to be.
+        Rule::Hide
+            if matches!(op, Op::CopyFile(Target::EmptyDir, _)) && thing.kind == Kind::Dir =>
+        {
+            vec![
+                Verdict::Refused(2, "No such file".to_owned()),
+                Verdict::Free,
+            ]
         }
         Rule::Hide if op.target() == Some(Target::EmptyDir) => {
             vec![Verdict::Refused(2, "No such file".to_owned())]
@@ -348,10 +370,19 @@ fn drop_box(
         (Kind::Dir, Op::List) if !thing.own => vec![Verdict::OwnNames],
         // A directory on the way is no secret, and SPEC names neither of these.
         (Kind::Dir, Op::Realpath | Op::Statvfs | Op::Read | Op::Open(_) | Op::Handled(..))
+        | (Kind::Dir, Op::CopyFile(..) | Op::CopyFileOnto(_))
             if !thing.own =>
         {
             vec![Verdict::Free, hidden, refused]
         }
+        // It is not copied, whatever stands there.
+        (Kind::Dir, Op::CopyFile(..)) => vec![Verdict::Free],
+        (_, Op::CopyFile(Target::Other, _) | Op::CopyFile(Target::Dangling, false)) => {
+            vec![refused]
+        }
+        (_, Op::CopyFile(Target::EmptyDir, _)) => vec![Verdict::Free, hidden, refused],
+        // Of another's link to nothing, see below.
+        (_, Op::CopyFile(Target::Dangling, true)) => vec![hidden, Verdict::Free],
         // It has no size to set, with rules and without.
         (Kind::Dir, Op::Setstat(Attr::Less | Attr::Same | Attr::More)) if !thing.own => {
             vec![hidden, Verdict::Free]
@@ -360,6 +391,7 @@ fn drop_box(
             vec![refused]
         }
         (Kind::Dir, _) if !thing.own => vec![hidden],
+        (Kind::Dir, Op::CopyFileOnto(_)) => vec![refused, Verdict::Free],
         (_, Op::Rename(Target::Other | Target::Dangling | Target::EmptyDir)) => vec![refused],
         (_, Op::PosixRename(Target::Other | Target::Dangling | Target::EmptyDir)) => {
             vec![refused]

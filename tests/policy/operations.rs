@@ -108,6 +108,8 @@ pub(crate) fn perform(ground: &mut Ground, op: Op, object: Object, way: Way) -> 
         Op::RenameOnto => request::rename(at("own2"), path),
         Op::PosixRenameOnto => request::posix_rename(at("own2"), path),
         Op::HardlinkOnto => request::hardlink(at("own2"), path),
+        Op::CopyFile(target, over) => request::copy_file(path, onto(target), over.into()),
+        Op::CopyFileOnto(over) => request::copy_file(at("own2"), path, over.into()),
     };
     let reply = ground.server.call(&packet);
     Answer::of(&reply, ground)

@@ -48,7 +48,7 @@ pub(crate) enum Way {
     Hard,
 }
 
-/// Where a rename or a link puts it.
+/// Where a rename, a link or a copy puts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     Free,
@@ -118,6 +118,10 @@ pub(crate) enum Op {
     RenameOnto,
     PosixRenameOnto,
     HardlinkOnto,
+    /// copy-file of the object; true where it overwrites
+    CopyFile(Target, bool),
+    /// The same of `own2`, onto the object
+    CopyFileOnto(bool),
     Handled(By, Handled),
 }
 
