@@ -344,8 +344,8 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// The session has made this object.
     fn made(&self, object: Identity);
 
-    /// The object counts as another's, since it has taken the place of one.
-    fn unmade(&self, object: Identity);
+    /// The object has taken the place of another: whose that was, it is now.
+    fn replaced(&self, object: Identity, old: Option<Identity>);
 }
 
 /// What is asked of an object.

@@ -143,11 +143,12 @@ impl Upload {
                     let deeds = [Effect::Content, Effect::Truncate]
                         .map(|effect| Deed::at(effect, &to, Some(&there)));
                     judge.map_or(Ok(Verdict::Go), |judge| judge.judge(&deeds))?;
+                    let old = judge.and_then(|_| Identity::at(to.dir(), &to.name));
                     replace_name(&from, &to)?;
                     self.arrived(&to)?;
-                    if let Some(judge) = judge.filter(|_| !self.over) {
+                    if let Some(judge) = judge {
                         if let Some(file) = Identity::of(file.as_fd()) {
-                            judge.unmade(file);
+                            judge.replaced(file, old);
                         }
                     }
                     return Ok(());

@@ -207,8 +207,12 @@ impl Judge for Rules {
         self.own.add(object);
     }
 
-    fn unmade(&self, object: Identity) {
-        self.own.remove(object);
+    fn replaced(&self, object: Identity, old: Option<Identity>) {
+        if old.is_some_and(|old| self.own.is(old)) {
+            self.own.add(object);
+        } else {
+            self.own.remove(object);
+        }
     }
 }
 

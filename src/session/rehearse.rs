@@ -250,7 +250,7 @@ impl Judge for Notes {
 
     fn made(&self, _: Identity) {}
 
-    fn unmade(&self, _: Identity) {}
+    fn replaced(&self, _: Identity, _: Option<Identity>) {}
 }
 
 fn effect(effect: Effect) -> &'static str {

@@ -14,6 +14,8 @@ mod atomic_killed;
 mod atomic_swaps;
 mod cells;
 mod clients;
+mod copies;
+mod copies_told;
 mod effects;
 mod explain;
 mod explain_rights;
