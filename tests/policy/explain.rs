@@ -28,6 +28,11 @@ const RULES: &[&[&str]] = &[
     &["--force-file-perms", "0400", "-u", "0222"],
     &["--file-mode", "0600", "--force-file-perms", "0"],
     &["-P", "rename,mkdir"],
+    &["-P", "copy-file"],
+    &["-P", "read"],
+    &["-R"],
+    &["-p", "copy-file,stat"],
+    &["-p", "copy-file,read"],
     &["-p", "open,write,stat,opendir"],
     &["--bind", "/bound=.:ro"],
 ];
@@ -83,6 +88,16 @@ pub(crate) fn requests(path: &str) -> Vec<(&'static str, Vec<&str>, Packet)> {
         ),
         ("symlink", vec!["file", path], symlink("file", path)),
         ("hardlink", vec![path, "other"], hardlink(path, "other")),
+        (
+            "copy-file",
+            vec![path, "other"],
+            copy_file(path, "other", 0),
+        ),
+        (
+            "copy-file",
+            vec!["dir/inner", path],
+            copy_file("dir/inner", path, 0),
+        ),
         ("statvfs", vec![path], statvfs(path)),
     ]
 }

@@ -70,6 +70,8 @@ fn is_secret(path: &[u8]) -> bool {
 struct Client {
     rng: Rng,
     handles: Vec<Vec<u8>>,
+    /// Whether it ever has a copy take the place of a file.
+    overwrites: bool,
 }
 
 impl Client {
@@ -77,6 +79,7 @@ impl Client {
         Self {
             rng: Rng::with_seed(seed),
             handles: Vec::new(),
+            overwrites: seed % 2 == 0,
         }
     }
 
@@ -148,7 +151,7 @@ impl Client {
         let offset = self.any(&[0, 0, 3, 9, 14, 25, u64::MAX]);
         let (some, other) = (self.name(), self.free_name());
         let (handle, second, attrs) = (self.handle(), self.handle(), self.attrs());
-        match self.rng.u8(..34) {
+        match self.rng.u8(..38) {
             0..=3 => open(some, self.any(&PLAIN), &Attrs::default()),
             4..=7 => open(other, WRITE | CREAT | self.any(&MAKING), &Attrs::default()),
             8..=9 => {
@@ -174,6 +177,10 @@ impl Client {
             30 => readlink(some),
             31 => symlink(some, other),
             32 => hardlink(some, other),
+            33..=36 => {
+                let over = self.overwrites && self.rng.bool();
+                copy_file(some, other, over.into())
+            }
             _ => copy_data(
                 &handle,
                 offset,
@@ -237,6 +244,7 @@ fn keeps(mut client: Client, flags: &[&str], case: &str) -> usize {
             (file, tree.meta(name).ino(), *content)
         })
         .collect();
+    let replaces = has("--atomic-upload") || client.overwrites;
     let mut server = Server::with(&tree, flags);
     let mut done = 0;
     for _ in 0..200 {
@@ -275,8 +283,8 @@ fn keeps(mut client: Client, flags: &[&str], case: &str) -> usize {
             .map(has)
             .contains(&true);
         let name = FILES.iter().find(|(_, text)| text == content).unwrap().0;
-        // An upload over what is there counts as an overwrite.
-        if stays && (!has("--atomic-upload") || kept || has("--append-only")) {
+        // An upload over what is there counts as an overwrite, and a copy.
+        if stays && (!replaces || kept || has("--append-only")) {
             assert_eq!(tree.meta(name).ino(), *ino, "{case}: {name}");
         }
     }
@@ -288,12 +296,14 @@ fn keeps(mut client: Client, flags: &[&str], case: &str) -> usize {
             continue;
         }
         assert!(!has("--deny") || !is_secret(path), "{made} is denied");
+        let of_unknown = || meta.is_file() && tree.read(path).starts_with(UNKNOWN);
+        assert!(!has("--deny") || !of_unknown(), "{made} is a copy");
         assert!(
             !has("--max-file-size") || meta.is_dir() || meta.len() <= MOST,
             "{made}"
         );
         // What replaces a file keeps its mode.
-        if has("--file-mode") && !(has("--atomic-upload") && meta.is_file()) {
+        if has("--file-mode") && !(replaces && meta.is_file()) {
             let mode = if meta.is_dir() { 0o751 } else { 0o640 };
             assert_eq!(meta.mode() & 0o7777, mode, "{made}");
         }
