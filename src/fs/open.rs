@@ -166,14 +166,18 @@ impl View {
             let deeds: Vec<_> = deeds
                 .map(|effect| Deed::at(effect, place, there.as_ref()))
                 .collect();
+            // Of a copy its length is asked for before what is there is emptied; who only wonders what would be said hears it first.
+            let fits = match how.whole {
+                Some(length) if there.is_none() || !how.has(OFlag::O_EXCL) => {
+                    judge.write(&Writing::of_new(length), &|| judge::free(place.dir()))
+                }
+                _ => Ok(()),
+            };
             judge.judge(&deeds)?;
+            fits?;
             plain?;
             guard.judged(judge, place.canonical(), appends, there.is_none());
-            if let Some(length) = how.whole {
-                if there.is_none() || !how.has(OFlag::O_EXCL) {
-                    // Before what is there is emptied.
-                    judge.write(&Writing::of_new(length), &|| judge::free(place.dir()))?;
-                }
+            if how.whole.is_some() {
                 return self.open_whole(place, how, there.as_ref(), guard);
             }
             if judge.appends_only() && writes {

@@ -82,6 +82,7 @@ pub fn rehearse(
         reads_first: request == COPY_FILE.operation.name,
         objects: Mutex::default(),
         silent: Mutex::default(),
+        too_long: Mutex::default(),
     });
     view.ask(Arc::<Notes>::clone(&notes), Modes::default())?;
     // A transfer begins by its OPEN; what follows is asked for when that was answered.
@@ -151,6 +152,8 @@ struct Notes {
     objects: Mutex<Vec<Note>>,
     /// Who made something absent.
     silent: Mutex<Option<&'static str>>,
+    /// What the rules said of so many bytes, before they were asked about the file.
+    too_long: Mutex<Option<fs::Error>>,
 }
 
 #[derive(Debug)]
@@ -215,6 +218,9 @@ impl Judge for Notes {
             if self.reads_first && deeds.iter().all(|deed| deed.effect == Effect::Read) {
                 return Ok(Verdict::Go);
             }
+            if let Some(error) = *lock(&self.too_long) {
+                return Err(error);
+            }
         }
         Err(Refusal::Forbidden(REHEARSED).into())
     }
@@ -241,7 +247,9 @@ impl Judge for Notes {
     }
 
     fn write(&self, writing: &Writing, free: &dyn Fn() -> Option<u64>) -> Answer<()> {
-        self.rules.write(writing, free)
+        let answer = self.rules.write(writing, free);
+        *lock(&self.too_long) = answer.err();
+        answer
     }
 
     fn appends_only(&self) -> bool {

@@ -327,6 +327,41 @@ fn is_the_kernel_s(request: &str, path: &str, text: &str) -> bool {
 }
 
 #[test]
+fn of_a_copy_it_is_known_how_long_it_would_be() {
+    for (limit, words) in [
+        (["--max-file-size", "6"], "File too large (--max-file-size)"),
+        (
+            ["--reserve-free", "900T"],
+            "No space left on device (--reserve-free)",
+        ),
+    ] {
+        let tree = furnished();
+        let asked = |paths: [&str; 2]| {
+            let words = [&limit[..], &["copy-file"], &paths].concat();
+            told(&tree, &words)
+        };
+        let said = asked(["file", "other"]);
+        let expected = format!(
+            "deny   copy-file file other\n       Failure: {words}\n       /file, file, is read\n       /other, nothing, is created\n"
+        );
+        assert_eq!(said, expected);
+        let mut server = Server::with(&tree, [&["--root", "."][..], &limit].concat());
+        for (from, to) in [
+            ("file", "other"),
+            ("file", "dir/inner"),
+            ("dir/inner", "other"),
+            ("link", "dir"),
+        ] {
+            let said = asked([from, to]);
+            let reply = server.call(&copy_file(from, to, 0));
+            let status = reply.status();
+            assert_eq!(said.starts_with("deny"), status.code != 0, "{said}");
+            assert!(status.code == 0 || said.contains(&status.text), "{said}");
+        }
+    }
+}
+
+#[test]
 fn what_explain_says_is_what_a_session_does() {
     let mut wrong = Vec::new();
     let (mut cells, mut denied) = (0, 0);
