@@ -111,6 +111,16 @@ fn shell(mount: &Mount, script: &str) {
     );
 }
 
+/// Waits until all that was written is on the server, and closes.
+///
+/// close(2) alone waits for nothing where a process that a test beside this one starts has closed its copy of the descriptor just before:
+/// sshfs lets only the first of two that flush a file wait for what is under way.
+#[track_caller]
+fn settle(file: File) {
+    file.sync_all().unwrap();
+    nix::unistd::close(file).unwrap();
+}
+
 #[test]
 fn put_and_get_are_exact_at_every_length() {
     let ground = Ground::new();
@@ -119,8 +129,7 @@ fn put_and_get_are_exact_at_every_length() {
         let bytes = data(length as u64, length);
         let mut file = File::create(mount.join(format!("{length}"))).unwrap();
         file.write_all(&bytes).unwrap();
-        // What sshfs was answered to its last requests it tells here alone.
-        nix::unistd::close(file).unwrap();
+        settle(file);
         assert_bytes(&ground.remote.join(format!("{length}")), &bytes);
         ground.plant(format!("{length}.planted"), &bytes);
         assert_bytes(&mount.join(format!("{length}.planted")), &bytes);
@@ -135,20 +144,20 @@ fn writes_at_offsets_append_and_truncation_reach_the_disk() {
     let file = ground.plant("file", &expected);
     // A resume: the second part goes where the first ends.
     let part = data(11, 200_000);
-    OpenOptions::new()
+    let resumed = OpenOptions::new()
         .write(true)
         .open(mount.join("file"))
-        .unwrap()
-        .write_all_at(&part, 300_000)
         .unwrap();
+    resumed.write_all_at(&part, 300_000).unwrap();
+    settle(resumed);
     expected.extend(&part);
     assert_bytes(&file, &expected);
-    OpenOptions::new()
+    let mut appended = OpenOptions::new()
         .append(true)
         .open(mount.join("file"))
-        .unwrap()
-        .write_all(b"appended")
         .unwrap();
+    appended.write_all(b"appended").unwrap();
+    settle(appended);
     expected.extend(b"appended");
     assert_bytes(&file, &expected);
     let open = OpenOptions::new()
@@ -157,8 +166,7 @@ fn writes_at_offsets_append_and_truncation_reach_the_disk() {
         .unwrap();
     open.write_all_at(b"in the middle", 12_345).unwrap();
     open.set_len(100_000).unwrap();
-    open.sync_all().unwrap();
-    drop(open);
+    settle(open);
     expected[12_345..12_358].copy_from_slice(b"in the middle");
     assert_bytes(&file, &expected[..100_000]);
 }

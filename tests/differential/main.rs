@@ -19,14 +19,12 @@ mod operation;
 mod run;
 
 use std::collections::BTreeMap;
-use std::fs::Permissions;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use run::{Outcome, Who};
-use support::{Tree, server, under_test};
+use support::{Tree, program, server, under_test};
 
 /// Seeds that once failed, one a line: seed, `same` or `ordinary`, and after `#` what it found.
 const SEEDS: &str = include_str!("seeds.txt");
@@ -55,8 +53,7 @@ impl Program {
             "#!/bin/sh\nexec strace -D -f -qqq -o /dev/null -e trace={calls} --inject={calls}:delay_enter=550 {} \"$@\"\n",
             fast.path.display()
         );
-        std::fs::write(&slow, script).unwrap();
-        std::fs::set_permissions(&slow, Permissions::from_mode(0o755)).unwrap();
+        program::script(&slow, &script);
         Self { path: slow, ..fast }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! The oracle lives in a user and a mount namespace of its own and has no privilege in them when it begins to serve.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -10,6 +9,7 @@ use std::sync::LazyLock;
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
 use crate::ground::{BAIT, BUILT, Ground, Owner, Plan, find, ordinary, ours, set_time};
+use crate::support::program::install;
 use crate::support::wire::{Packet, Reply, parse};
 use crate::support::{Launch, OPENSSH, Server, Snapshot, Tree, show};
 
@@ -263,7 +263,7 @@ fn kit() -> &'static Path {
         );
         tree.file("etc/group", format!("{group}:x:{gid}:\n"));
         for (name, program) in [("openssh", Path::new(OPENSSH)), ("ours", ours())] {
-            install(program, &tree.at(format!("kit/{name}")));
+            install(program, tree.at(format!("kit/{name}")));
             for library in libraries(program) {
                 let name = library.file_name().unwrap().to_str().unwrap();
                 let name = if name.starts_with("ld-") {
@@ -271,7 +271,7 @@ fn kit() -> &'static Path {
                 } else {
                     name
                 };
-                install(&library, &tree.at(format!("kit/{name}")));
+                install(&library, tree.at(format!("kit/{name}")));
             }
         }
         let owner = Owner;
@@ -282,12 +282,6 @@ fn kit() -> &'static Path {
         tree
     });
     KIT.root()
-}
-
-fn install(from: &Path, to: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::copy(from, to).unwrap_or_else(|error| panic!("copying {}: {error}", from.display()));
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn libraries(program: &Path) -> Vec<PathBuf> {

@@ -15,7 +15,7 @@ use sftp_server::sandbox::landlock::{Held, restrict};
 use crate::inside::Outcome::{Done, Failed, Killed};
 use crate::inside::{ABSENT, Inside};
 use crate::support::fault::Fault;
-use crate::support::{Launch, Server, Tree};
+use crate::support::{Launch, Server, Tree, program};
 
 #[test]
 fn with_a_root_what_lies_outside_is_neither_read_nor_written_by_the_servers_own_code() {
@@ -166,7 +166,7 @@ fn what_lies_outside_the_tree_is_not_truncated() {
 #[test]
 fn a_program_in_the_tree_is_not_executed() {
     let tree = two_trees();
-    fs::copy("/bin/true", tree.at("in/true")).unwrap();
+    program::install("/bin/true", tree.at("in/true"));
     let run = || Command::new(tree.at("in/true")).status();
     let error = locked_in(&tree, true, run).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);

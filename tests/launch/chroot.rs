@@ -11,7 +11,7 @@ use crate::run::{Input, install_with_libraries, run, session_works};
 use crate::support::server::user;
 use crate::support::sshd::{Account, HOST, Sshd};
 use crate::support::static_build::STATIC;
-use crate::support::{Launch, Tree, request, under_test};
+use crate::support::{Launch, Tree, program, request, under_test};
 
 /// An account whose shell is the server inside its chroot, and whose home is `/in`, the one place where it may write.
 fn account() -> (Account, Sshd) {
@@ -22,7 +22,7 @@ fn account() -> (Account, Sshd) {
     );
     let root = sshd.place().path().join("root");
     fs::create_dir(&root).unwrap();
-    fs::copy(&*STATIC, root.join("sftp-server")).unwrap();
+    program::install(&*STATIC, root.join("sftp-server"));
     // The home is a path inside the chroot, so Account cannot make it.
     let outside = sshd.place().path().join("unused");
     let account = Account::new(&outside, "/sftp-server");
@@ -106,7 +106,7 @@ fn closed(sshd: &Sshd) {
 fn without_a_shell_inside_sshd_cannot_start_an_external_server() {
     closed(&with_shell("/sftp-server", |_| {}));
     closed(&with_shell("/sftp-server", |root| {
-        fs::copy(&*STATIC, root.join("sftp-server")).unwrap();
+        program::install(&*STATIC, root.join("sftp-server"));
     }));
 }
 

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::program;
 use crate::support::server::wait;
 use crate::support::sshd::{HOST, Sshd};
 
@@ -110,8 +110,7 @@ pub(crate) fn session_works(sshd: &Sshd, options: &[&str], dir: &str) {
 pub(crate) fn install_with_libraries(program: &Path, root: &Path) {
     let install = |from: &Path, to: &Path| {
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(from, to).unwrap_or_else(|error| panic!("copying {}: {error}", from.display()));
-        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+        program::install(from, to);
     };
     install(program, &root.join(program.file_name().unwrap()));
     let listed = Command::new("ldd").arg(program).output().unwrap();

@@ -1,7 +1,7 @@
 //! Status texts: OpenSSH's words first, since clients match them, then from ours the cause, where they say too little.
 
 use crate::support::wire::{Status, code, pflags};
-use crate::support::{Attrs, Packet, Tree, request};
+use crate::support::{Attrs, Packet, Tree, program, request};
 use crate::{assert_cause, start, start_with, words};
 
 #[test]
@@ -109,8 +109,7 @@ fn a_full_device_says_so() {
 #[test]
 fn a_program_that_runs_says_that_it_is_busy() {
     let (tree, mut server) = start();
-    std::fs::copy("/bin/sleep", tree.at("sleep")).unwrap();
-    tree.chmod("sleep", 0o755);
+    program::install("/bin/sleep", tree.at("sleep"));
     let mut child = std::process::Command::new(tree.at("sleep"))
         .arg("60")
         .spawn()

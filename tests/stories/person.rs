@@ -10,7 +10,7 @@ use crate::run::{Input, Ran, run};
 use crate::support::Tree;
 use crate::support::examples::adapted;
 use crate::support::sshd::{Account, HOST, Sshd};
-use crate::support::under_test;
+use crate::support::{program, under_test};
 
 /// What stands in every file that no key may reach.
 pub(crate) const SECRET: &str = "the secret that stays";
@@ -124,10 +124,7 @@ impl Person {
     /// A copy of the program in their home, as one has it who cannot install any.
     pub(crate) fn install(&self, path: &str) -> PathBuf {
         let to = self.home().join(path);
-        // By another process: nothing that a test beside this one starts holds it open for writing when it is run (ETXTBSY).
-        let copied = Command::new("cp").arg(under_test()).arg(&to).status();
-        assert!(copied.unwrap().success());
-        fs::set_permissions(&to, Permissions::from_mode(0o755)).unwrap();
+        program::install(under_test(), &to);
         let account = self.sshd.account();
         lchown(&to, Some(account.uid), Some(account.gid)).unwrap();
         to

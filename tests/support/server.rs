@@ -1,11 +1,9 @@
 //! A server under test: how it is started, spoken to, waited for and ended.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::Permissions;
 use std::io::{ErrorKind, Read};
 use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::program;
 use super::wire::{PATIENCE, Wire};
 
 /// OpenSSH's server, beside which ours is measured.
@@ -405,8 +404,7 @@ fn capture(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 /// A copy of a server where any user can execute it (a [`super::Tree`], say): `dir/sftp-server`, mode 0755.
 pub(crate) fn copy_of(program: impl AsRef<Path>, dir: impl AsRef<Path>) -> PathBuf {
     let copy = dir.as_ref().join("sftp-server");
-    std::fs::copy(program, &copy).unwrap();
-    std::fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+    program::install(program, &copy);
     copy
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::unistd::{User, geteuid};
 
-use crate::support::under_test;
+use crate::support::{program, under_test};
 
 /// A directory that every user can enter, below a path that belongs to root where we are root (as ChrootDirectory asks); removed on drop.
 pub(crate) struct Place(PathBuf);
@@ -46,8 +46,7 @@ impl Place {
     pub(crate) fn install(&self, binary: &Path) -> PathBuf {
         let copy = self.0.join(binary.file_name().unwrap());
         if !copy.exists() {
-            copy_program(binary, &copy);
-            fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+            program::install(binary, &copy);
         }
         copy
     }
@@ -58,15 +57,6 @@ impl Place {
         text.replace("{server}", server.to_str().unwrap())
             .replace("{dir}", self.0.to_str().unwrap())
     }
-}
-
-/// Copies a program that is run at once.
-#[track_caller]
-fn copy_program(from: &Path, to: &Path) {
-    // By another process: what a test beside this one starts would inherit the descriptor for a moment, and a program that somebody has
-    // open for writing does not run (ETXTBSY).
-    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
-    assert!(copied.success(), "cannot copy {}", from.display());
 }
 
 impl Drop for Place {
