@@ -9,9 +9,8 @@ use nix::sys::stat::SFlag;
 use nix::unistd::ftruncate;
 
 use super::ops::FileStat;
-use super::place::{Id, Place, kind};
-use super::resolve::{Aim, Intent, RETRIES};
-use super::{Answer, Error, File, Follow, OpenHow, View, again};
+use super::place::{Id, kind};
+use super::{Answer, File, Follow, OpenHow, View, again};
 
 /// Where a piece of a copy ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,27 +84,6 @@ impl View {
             again(|| ftruncate(&to, 0))?;
         }
         Ok((from, to))
-    }
-
-    /// Does `act` where `path` leads, as it was found step by step.
-    pub(super) fn act_in_steps<T>(
-        &self,
-        path: &Path,
-        aim: Aim,
-        intent: Intent,
-        mut act: impl FnMut(&Place<'_>) -> Answer<T>,
-    ) -> Answer<T> {
-        if path.as_os_str().is_empty() {
-            return Err(Errno::ENOENT.into());
-        }
-        let (jail, path) = self.resolver(path)?;
-        for _ in 0..RETRIES {
-            match act(&self.find(jail, &path, aim, intent)?) {
-                Err(Error::Link) => {}
-                result => return result,
-            }
-        }
-        Err(Errno::EAGAIN.into())
     }
 }
 

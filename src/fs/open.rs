@@ -208,7 +208,11 @@ impl View {
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
         };
         if how.whole.is_some() {
-            self.act_in_steps(path, aim, intent, open)
+            if path.as_os_str().is_empty() {
+                return Err(Errno::ENOENT.into());
+            }
+            let (jail, path) = self.resolver(path)?;
+            self.act_in_steps(jail, &path, aim, intent, open)
         } else {
             self.act(path, aim, intent, open)
         }

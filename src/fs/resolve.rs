@@ -69,13 +69,7 @@ impl View {
                 result => return result,
             }
         }
-        for _ in 0..RETRIES {
-            match act(&self.find(jail, path, aim, intent)?) {
-                Err(Error::Link) => {}
-                result => return result,
-            }
-        }
-        Err(Errno::EAGAIN.into())
+        self.act_in_steps(jail, path, aim, intent, act)
     }
 
     /// The same with two paths, both of which will be changed; what is wrong with the first comes first.
@@ -496,5 +490,3 @@ const WAY: OFlag = OFlag::O_PATH
     .union(OFlag::O_CLOEXEC);
 /// How many directories on the way are open at once.
 pub(super) const OPEN: usize = 8;
-/// How often a path is resolved again when links appear in it meanwhile.
-pub(super) const RETRIES: usize = 64;

@@ -1,4 +1,4 @@
-//! What the view forbids before the kernel is asked: read-only trees, bind points, what is protected.
+//! Where a path is found to lead, and what the view forbids there before the kernel is asked: read-only trees, bind points, what is protected.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,24 @@ use super::view::Jail;
 use super::{Answer, Error, Follow, Result, View};
 
 impl View {
+    /// Does `act` where `jail` finds that `path` leads, step by step; again when a link appears meanwhile.
+    pub(super) fn act_in_steps<T>(
+        &self,
+        jail: &Jail,
+        path: &Path,
+        aim: Aim,
+        intent: Intent,
+        mut act: impl FnMut(&Place<'_>) -> Answer<T>,
+    ) -> Answer<T> {
+        for _ in 0..RETRIES {
+            match act(&self.find(jail, path, aim, intent)?) {
+                Err(Error::Link) => {}
+                result => return result,
+            }
+        }
+        Err(Errno::EAGAIN.into())
+    }
+
     /// The place that a path leads to. Where only what is own and directories are there for the client, all else stands nowhere, on the way
     /// as at the end, and answers as nothing does; but a name that is to be made may be taken by it.
     pub(super) fn find<'v>(
@@ -169,3 +187,6 @@ pub(super) fn one_tree(one: &Place<'_>, two: &Place<'_>) -> Result<()> {
         Err(Errno::EXDEV)
     }
 }
+
+/// How often a path is resolved again when links appear in it meanwhile.
+const RETRIES: usize = 64;
