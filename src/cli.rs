@@ -157,6 +157,8 @@ pub struct Jail {
     pub binds: Vec<Bind>,
     /// Whether `.ssh` and start files stay as they are.
     pub protect: bool,
+    /// The configuration file, which stays as it is as well.
+    pub config: Option<PathBuf>,
 }
 
 /// What to do.

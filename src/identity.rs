@@ -109,6 +109,20 @@ impl Login {
         &self.account().home
     }
 
+    /// The home directories of all names of its uid: whoever logs in by one of them has the rights of the others.
+    #[must_use]
+    pub fn homes(&self) -> Vec<PathBuf> {
+        let mut homes = vec![self.home().to_path_buf()];
+        for home in files::homes_of(self.uid()) {
+            if !homes.contains(&home) {
+                homes.push(home);
+            }
+        }
+        // Who has none is let in at the root, or not at all.
+        homes.retain(|home| home.is_absolute());
+        homes
+    }
+
     /// The real uid.
     #[must_use]
     pub fn uid(&self) -> u32 {

@@ -171,13 +171,7 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
 fn view(jail: Option<Jail>, login: &Login) -> Result<View, SetUp> {
     match jail {
         None => Ok(View::host()),
-        Some(jail) => View::locked(
-            &jail.root,
-            jail.read_only,
-            &jail.binds,
-            login.home(),
-            jail.protect,
-        ),
+        Some(jail) => config::view(&jail, login),
     }
 }
 

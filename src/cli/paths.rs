@@ -48,6 +48,7 @@ pub(super) fn jail(
         read_only,
         binds: binds.collect::<Result<_, _>>()?,
         protect,
+        config: None,
     }))
 }
 

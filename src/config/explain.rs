@@ -77,14 +77,10 @@ fn rehearsed(
     };
     let mut view = match &settings.jail {
         None => View::host(),
-        Some(jail) => {
-            let (root, binds) = (&jail.root, &jail.binds);
-            let view = View::locked(root, jail.read_only, binds, login.home(), jail.protect);
-            match view {
-                Ok(view) => view,
-                Err(error) => return Ok(Ok(no_session(&error))),
-            }
-        }
+        Some(jail) => match super::view(jail, &login) {
+            Ok(view) => view,
+            Err(error) => return Ok(Ok(no_session(&error))),
+        },
     };
     if let Some(path) = &settings.start_directory {
         if view.start_at(path).is_err() && view.trees().is_some() {

@@ -47,13 +47,7 @@ impl Report {
     pub(super) fn tree(&mut self, settings: Settings, login: &Login) {
         let mut view = View::host();
         if let Some(jail) = &settings.jail {
-            match View::locked(
-                &jail.root,
-                jail.read_only,
-                &jail.binds,
-                login.home(),
-                jail.protect,
-            ) {
+            match super::view(jail, login) {
                 Ok(locked) => view = locked,
                 Err(error) => {
                     let (what, remedy) = error.in_two();

@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod file;
+mod guarded;
 mod host;
 mod keys;
 mod matching;
@@ -22,6 +23,7 @@ use crate::identity::Login;
 
 pub use file::Invalid;
 use file::{File, Setting, Table};
+pub use guarded::view;
 pub use matching::Who;
 
 /// Read where it exists, unless the command line says otherwise.
@@ -178,13 +180,19 @@ impl Told {
     fn request(&mut self, login: &Login) -> Result<Request, Error> {
         let chosen = self.chosen().into_iter().cloned().collect::<Vec<_>>();
         let words = words(chosen.iter());
-        self.line.request(&words, login).map_err(|error| {
+        let mut request = self.line.request(&words, login).map_err(|error| {
             let blamed = error.flag().and_then(|flag| {
                 let setting = chosen.iter().find(|setting| setting.key == flag)?;
                 Some(self.file.as_ref()?.wrong(setting, &error))
             });
             blamed.map_or(Error::Typed(error), Error::File)
-        })
+        })?;
+        if let Request::Serve(settings) = &mut request {
+            if let Some(jail) = &mut settings.jail {
+                jail.config = self.file.as_ref().map(|file| file.path.clone());
+            }
+        }
+        Ok(request)
     }
 
     /// Has the parser of flags look at each table of the file, whether it applies or not.

@@ -11,26 +11,15 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 use super::Result;
-use super::place::{Dirfd, Id, Jailed, Last, Place};
-use super::resolve::{Intent, PATH_MAX, Step};
+use super::place::{Dirfd, Jailed, Last, Place, Shared};
+use super::resolve::{PATH_MAX, Step};
 use super::view::{Jail, View};
 
 impl Jail {
-    /// The place of a path without links, `..` and binds, by one system call; none where it has any, or where every step must be looked at.
+    /// The place of a path without links, `..` and binds, by one system call; none where it has any.
     ///
     /// A link at the very end is met by whoever acts there, since nobody follows it.
-    pub(super) fn direct<'v>(
-        &'v self,
-        path: &'v Path,
-        intent: Intent,
-    ) -> Result<Option<Place<'v>>> {
-        let watch = self.protect.as_ref().filter(|_| intent != Intent::Look);
-        if let Some(protect) = watch {
-            if protect.visible || self.trees.iter().any(|tree| tree.protected) {
-                return Ok(None);
-            }
-            protect.refresh();
-        }
+    pub(super) fn direct<'v>(&'v self, path: &'v Path) -> Result<Option<Place<'v>>> {
         let Some((from, below)) = self.beginning(path) else {
             return Ok(None);
         };
@@ -51,28 +40,15 @@ impl Jail {
         let Some(held) = from.fd else {
             return Ok(None);
         };
-        let (dir, id) = match way {
-            b"" => (held, None),
+        let dir = match way {
+            b"" => held,
             way => match self.near.find(absolute, way) {
-                Ok((fd, id)) => (Dirfd::Shared(fd), id),
+                Ok(dir) => Dirfd::Shared(dir),
                 Err(burst) => match open_beneath(held.as_fd(), way)? {
-                    Some(fd) => {
-                        let fd = self.near.keep(burst, absolute, way, fd);
-                        (Dirfd::Shared(fd), None)
-                    }
+                    Some(fd) => Dirfd::Shared(self.near.keep(burst, absolute, way, fd)),
                     None => return Ok(None),
                 },
             },
-        };
-        // The way there is free of what is protected; the directory may be it, by a mount or as the target of a link.
-        let protected = match (watch, id) {
-            (Some(protect), Some(id)) => protect.is_object(id),
-            (Some(protect), None) => {
-                let id = Id::of_fd(dir.as_fd())?;
-                self.near.is(&dir, id);
-                protect.is_object(id)
-            }
-            (None, _) => false,
         };
         Ok(Some(Place {
             dir,
@@ -84,7 +60,6 @@ impl Jail {
                 tree: from.tree,
                 read_only: self.is_read_only(from.tree),
                 bound: false,
-                protected,
                 above: None,
                 canonical: None,
             }),
@@ -144,50 +119,30 @@ struct Dir {
     /// Whether the way begins at the root, not where relative paths start.
     absolute: bool,
     way: Vec<u8>,
-    fd: Arc<OwnedFd>,
-    /// Known where it was asked for.
-    id: Option<Id>,
+    dir: Arc<Shared>,
 }
 
 impl Near {
     /// The directory at the end of `way`; or the burst for which it may be kept, when it has been opened.
-    fn find(
-        &self,
-        absolute: bool,
-        way: &[u8],
-    ) -> std::result::Result<(Arc<OwnedFd>, Option<Id>), u64> {
+    fn find(&self, absolute: bool, way: &[u8]) -> std::result::Result<Arc<Shared>, u64> {
         let last = self.lock();
         match &last.dir {
-            Some(dir) if dir.absolute == absolute && dir.way == way => {
-                Ok((Arc::clone(&dir.fd), dir.id))
-            }
+            Some(kept) if kept.absolute == absolute && kept.way == way => Ok(Arc::clone(&kept.dir)),
             _ => Err(last.burst),
         }
     }
 
-    fn keep(&self, burst: u64, absolute: bool, way: &[u8], fd: OwnedFd) -> Arc<OwnedFd> {
-        let fd = Arc::new(fd);
+    fn keep(&self, burst: u64, absolute: bool, way: &[u8], fd: OwnedFd) -> Arc<Shared> {
+        let dir = Arc::new(Shared::from(fd));
         let mut last = self.lock();
         if last.burst == burst {
             last.dir = Some(Dir {
                 absolute,
                 way: way.to_vec(),
-                fd: Arc::clone(&fd),
-                id: None,
+                dir: Arc::clone(&dir),
             });
         }
-        fd
-    }
-
-    /// Takes note of which directory this is, if it is still the last.
-    fn is(&self, fd: &Dirfd<'_>, id: Id) {
-        let Dirfd::Shared(fd) = fd else {
-            return;
-        };
-        let mut last = self.lock();
-        if let Some(dir) = last.dir.as_mut().filter(|dir| Arc::ptr_eq(&dir.fd, fd)) {
-            dir.id = Some(id);
-        }
+        dir
     }
 
     fn forget(&self) {

@@ -3,7 +3,6 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, fchmod, futimens};
@@ -15,7 +14,7 @@ use super::copy::COPY_PIECE;
 use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
 use super::ops::{self, FileStat};
 use super::place::{Id, kind};
-use super::protect::{self, Protect};
+use super::protect::{Change, Protect};
 use super::upload::Pending;
 use super::view::permitted;
 use super::{Answer, Error, Refusal, Result, again};
@@ -27,8 +26,6 @@ pub struct File {
     /// `O_APPEND`: the kernel writes at the end, wherever it is told to.
     append: bool,
     guard: Guard,
-    /// When it was, and was judged.
-    opened: Instant,
     /// Asked for once.
     id: OnceLock<Id>,
     /// Whether something could not be written to it.
@@ -39,8 +36,8 @@ pub struct File {
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     pub(super) read_only: bool,
-    /// Whether the path was that of something protected.
-    pub(super) protected: bool,
+    /// Whether the way to it was judged: what was opened for reading alone is judged by its identity, when it is to be changed.
+    pub(super) cleared: bool,
     /// What tells whether the file has become protected since.
     pub(super) protect: Option<Arc<Protect>>,
     /// Whether a client's setuid, setgid and sticky bits are set.
@@ -92,7 +89,6 @@ impl File {
             fd,
             append,
             guard,
-            opened: Instant::now(),
             id: OnceLock::new(),
             spoiled: AtomicBool::new(false),
         }
@@ -103,23 +99,18 @@ impl File {
     /// # Errors
     /// `EROFS` in a read-only bind; [`Error::Protected`].
     pub fn changeable(&self) -> Answer<()> {
+        self.may(Change::Alter)
+    }
+
+    fn may(&self, change: Change) -> Answer<()> {
         if self.guard.read_only {
             return Err(Errno::EROFS.into());
         }
-        if self.guard.protected {
-            return Err(Error::Protected);
+        match &self.guard.protect {
+            Some(protect) if !self.guard.cleared && protect.is_partial() => Err(Error::Protected),
+            Some(protect) => protect.judge_open(self.id(), change),
+            None => Ok(()),
         }
-        let Some(protect) = &self.guard.protect else {
-            return Ok(());
-        };
-        if self.opened.elapsed() < protect::PAUSE {
-            return Ok(());
-        }
-        protect.refresh();
-        if protect.is_object(self.id()) {
-            return Err(Error::Protected);
-        }
-        Ok(())
     }
 
     /// Whether so many bytes may be written there now.
@@ -168,8 +159,8 @@ impl File {
     }
 
     /// Whether an attribute, or the size, is to be set.
-    fn sets(&self, effect: Effect) -> Answer<bool> {
-        self.changeable()?;
+    fn sets(&self, effect: Effect, change: Change) -> Answer<bool> {
+        self.may(change)?;
         let Some(judged) = &self.guard.judged else {
             return Ok(true);
         };
@@ -298,7 +289,7 @@ impl File {
     /// As ftruncate(2).
     pub fn truncate(&self, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        if !self.sets(Effect::Resize(size as u64))? {
+        if !self.sets(Effect::Resize(size as u64), Change::Alter)? {
             return Ok(());
         }
         Ok(again(|| ftruncate(&self.fd, size))?)
@@ -309,7 +300,7 @@ impl File {
     /// # Errors
     /// As fchmod(2).
     pub fn chmod(&self, mode: u32) -> Answer<()> {
-        if !self.sets(Effect::Permissions)? {
+        if !self.sets(Effect::Permissions, Change::Mode(mode))? {
             return Ok(());
         }
         let all = self.guard.keeps_bits || kind(&self.stat()?) == SFlag::S_IFDIR;
@@ -322,7 +313,7 @@ impl File {
     /// # Errors
     /// As futimens(3).
     pub fn utimes(&self, atime: u32, mtime: u32) -> Answer<()> {
-        if !self.sets(Effect::Times)? {
+        if !self.sets(Effect::Times, Change::Alter)? {
             return Ok(());
         }
         Ok(futimens(
@@ -337,7 +328,7 @@ impl File {
     /// # Errors
     /// As fchown(2).
     pub fn chown(&self, uid: u32, gid: u32) -> Answer<()> {
-        if !self.sets(Effect::Owner)? {
+        if !self.sets(Effect::Owner, Change::Owner)? {
             return Ok(());
         }
         Ok(fchown(
@@ -377,7 +368,7 @@ impl File {
             close(second)?;
         }
         let judge = self.guard.judged.as_ref().map(|judged| &judged.judge);
-        pending.commit(judge, &self.fd)
+        pending.commit(judge, self.guard.protect.as_ref(), &self.fd)
     }
 
     /// Closes it, and tells what the kernel has kept for this moment (NFS, quotas).

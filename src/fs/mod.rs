@@ -31,6 +31,7 @@ pub use open::OpenHow;
 pub use ops::{FileStat, Follow};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::Id as FileId;
+pub use protect::{Guarded, Trace};
 pub use rights::rights;
 pub use setup::{Bind, SetUp};
 pub use trusted::{Untrusted, read_trusted, stands};

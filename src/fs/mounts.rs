@@ -38,6 +38,11 @@ impl Mounts {
         }))
     }
 
+    /// Whether any file system may make requests wait for ever; none if that cannot be told.
+    pub(super) fn is_any_remote(&self) -> Option<bool> {
+        self.lock().remote().map(|devices| !devices.is_empty())
+    }
+
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,10 +70,7 @@ impl View {
     /// Whether any file system may make requests wait for ever; none if that cannot be told.
     #[must_use]
     pub fn has_remote(&self) -> Option<bool> {
-        self.mounts
-            .lock()
-            .remote()
-            .map(|devices| !devices.is_empty())
+        self.mounts.is_any_remote()
     }
 
     /// Whether an open file is on one of them; none if that cannot be told.
@@ -145,8 +147,13 @@ impl File {
     /// Whether it lies on a file system that another process or another host serves: any answer of it may be long in coming, or never come.
     #[must_use]
     pub fn is_remote(&self) -> bool {
-        fstatfs(self).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
+        fstatfs(self).is_ok_and(|fs| is_remote_type(fs.filesystem_type().0 as u32))
     }
+}
+
+/// Whether another process or another host serves file systems of this type (statfs(2)).
+pub(super) fn is_remote_type(magic: u32) -> bool {
+    REMOTE.contains(&magic)
 }
 
 /// The device of a file, which no daemon and no other host is asked for.

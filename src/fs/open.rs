@@ -14,6 +14,7 @@ use super::file::Guard;
 use super::judge::{self, Deed, Effect, Identity, Judge, Writing};
 use super::ops::{FileStat, fstat};
 use super::place::{Id, Place, kind};
+use super::protect::Change;
 use super::resolve::{Aim, Intent};
 use super::upload::{Pending, Uploads};
 use super::{Answer, Error, File, Follow, Refusal, Result, View, again};
@@ -100,7 +101,7 @@ impl View {
         let writes = how.access() != OFlag::O_RDONLY || how.has(OFlag::O_TRUNC);
         let intent = if creates {
             Intent::Make
-        } else if writes || self.watches_reads() {
+        } else if writes {
             Intent::Change
         } else {
             Intent::Look
@@ -144,14 +145,18 @@ impl View {
             if self.judge().is_none_or(|judge| !judge.shows_only_own()) {
                 plain?;
             }
+            let change = match there {
+                Some(_) => Change::Alter,
+                None => Change::Make,
+            };
             if writes || there.is_none() {
-                self.changeable(place, there.as_ref())?;
+                self.changeable(place, there.as_ref(), change)?;
             }
             how.mode = self.permitted(how.mode, false);
             let mut guard = Guard {
                 read_only: jailed.read_only,
-                protected: jailed.protected || self.is_protected(there.as_ref()),
-                protect: self.jail().and_then(|jail| jail.protect.clone()),
+                cleared: writes || there.is_none(),
+                protect: self.protect().cloned(),
                 keeps_bits: self.keeps_bits(),
                 ..Guard::default()
             };
@@ -281,13 +286,6 @@ impl View {
         };
         finish_new(&fd, exact, self.judge())?;
         Ok(fd)
-    }
-
-    /// Whether a file's way must be looked at even where it is only read, since its handle may be used to change attributes.
-    fn watches_reads(&self) -> bool {
-        let jail = self.jail();
-        let protect = jail.and_then(|jail| jail.protect.as_ref());
-        protect.is_some_and(|protect| protect.visible)
     }
 }
 

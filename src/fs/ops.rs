@@ -16,6 +16,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinka
 use super::judge::{Deed, Effect, Identity, told};
 use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
+use super::protect::{Change, OTHERS_WRITE};
 use super::resolve::{Aim, Intent, PATH_MAX};
 use super::verdict::{free, one_tree};
 use super::{Answer, Dir, Error, Result, View, again};
@@ -94,7 +95,7 @@ impl View {
                 SFlag::S_IFDIR => return Err(Errno::EISDIR.into()),
                 _ => return Err(Errno::EINVAL.into()),
             }
-            self.changeable(place, Some(&stat))?;
+            self.changeable(place, Some(&stat), Change::Alter)?;
             let goes = self.allows(&[Deed::at(Effect::Resize(size as u64), place, Some(&stat))])?;
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
             if self.is_judged() && Id::of_fd(&file)? != Id::of(&stat) {
@@ -114,7 +115,7 @@ impl View {
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
         self.forget();
         self.act(path, aim(follow), Intent::Change, |place| {
-            let there = self.settable(place, follow)?;
+            let there = self.settable(place, follow, Change::Mode(mode))?;
             if !self.sets(Effect::Permissions, place, there.as_ref())? {
                 return Ok(());
             }
@@ -141,7 +142,7 @@ impl View {
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
         self.act(path, aim(follow), Intent::Change, |place| {
-            let there = self.settable(place, follow)?;
+            let there = self.settable(place, follow, Change::Alter)?;
             if !self.sets(Effect::Times, place, there.as_ref())? {
                 return Ok(());
             }
@@ -162,7 +163,7 @@ impl View {
         self.forget();
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Change, |place| {
-            let there = self.settable(place, follow)?;
+            let there = self.settable(place, follow, Change::Owner)?;
             if !self.sets(Effect::Owner, place, there.as_ref())? {
                 return Ok(());
             }
@@ -238,8 +239,10 @@ impl View {
         self.act(path, Aim::Entry, Intent::Make, |place| {
             self.ask_about_new(Effect::Create, place)?;
             free(place)?;
-            let exact = self.modes().dir;
-            let mode = Mode::from_bits_truncate(exact.unwrap_or(mode));
+            self.unprotected(place, None, Change::MakeDir)?;
+            let kept = self.kept_of_mode(place)?;
+            let exact = self.modes().dir.map(|mode| mode & kept);
+            let mode = Mode::from_bits_truncate(exact.unwrap_or(mode) & kept);
             mkdirat(place.dir(), &*place.entry(), mode)?;
             if let Some(exact) = exact {
                 set_exactly(place, exact)?;
@@ -262,7 +265,7 @@ impl View {
         self.act(path, Aim::Entry, Intent::Make, |place| {
             self.ask_about_new(Effect::CreateLink, place)?;
             free(place)?;
-            self.not_config(place)?;
+            self.unprotected(place, None, Change::Make)?;
             symlinkat(target, place.dir(), &*place.entry())?;
             self.made(place, SFlag::S_IFLNK);
             Ok(())
@@ -310,7 +313,8 @@ impl View {
                 ])?;
             }
             free(new)?;
-            self.changeable(old, Some(&stat))?;
+            self.unprotected(new, None, Change::Make)?;
+            self.changeable(old, Some(&stat), Change::Alter)?;
             if old.jailed.is_some() && old.last == Last::Itself {
                 // Landlock would have another word for it.
                 let taken = new.lstat().is_ok();
@@ -349,6 +353,17 @@ impl View {
                 return Err(Error::Link);
             }
             Ok((again(|| fstatvfs(&fd))?, jailed.read_only))
+        })
+    }
+
+    /// The bits that a directory may have which is made there: on a way to what is protected nobody else writes.
+    fn kept_of_mode(&self, place: &Place<'_>) -> Result<u32> {
+        let Some(protect) = self.protect().filter(|_| place.last == Last::Name) else {
+            return Ok(!0);
+        };
+        Ok(match protect.is_way(place.dir.id()?, &place.name) {
+            true => !OTHERS_WRITE,
+            false => !0,
         })
     }
 

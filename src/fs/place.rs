@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
@@ -17,7 +17,36 @@ use super::{Answer, Error, Follow, Result, again};
 pub(super) enum Dirfd<'v> {
     Held(BorrowedFd<'v>),
     Opened(OwnedFd),
-    Shared(Arc<OwnedFd>),
+    Shared(Arc<Shared>),
+}
+
+/// A directory that several requests act in, and which one it is, asked for once.
+#[derive(Debug)]
+pub(super) struct Shared {
+    fd: OwnedFd,
+    id: OnceLock<Id>,
+}
+
+impl From<OwnedFd> for Shared {
+    fn from(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            id: OnceLock::new(),
+        }
+    }
+}
+
+impl Dirfd<'_> {
+    /// Which directory it is.
+    pub(super) fn id(&self) -> Result<Id> {
+        let Self::Shared(shared) = self else {
+            return Id::of_fd(self);
+        };
+        match shared.id.get() {
+            Some(id) => Ok(*id),
+            None => Id::of_fd(&shared.fd).map(|id| *shared.id.get_or_init(|| id)),
+        }
+    }
 }
 
 impl AsFd for Dirfd<'_> {
@@ -25,7 +54,7 @@ impl AsFd for Dirfd<'_> {
         match self {
             Self::Held(fd) => *fd,
             Self::Opened(fd) => fd.as_fd(),
-            Self::Shared(fd) => fd.as_fd(),
+            Self::Shared(shared) => shared.fd.as_fd(),
         }
     }
 }
@@ -43,6 +72,10 @@ impl Id {
 
     pub(super) fn of(stat: &FileStat) -> Self {
         Self(stat.st_dev, stat.st_ino)
+    }
+
+    pub(super) fn device(self) -> u64 {
+        self.0
     }
 
     /// Of what a descriptor is open on.
@@ -68,8 +101,6 @@ pub(super) struct Jailed {
     pub(super) read_only: bool,
     /// Whether a tree is bound here.
     pub(super) bound: bool,
-    /// Whether what stands here is protected, or the way to it led through what is.
-    pub(super) protected: bool,
     /// The attributes of the directory above, for a place that is a directory itself.
     pub(super) above: Option<FileStat>,
     /// The canonical path in the view; empty for the root. None where one system call did without.
@@ -127,7 +158,6 @@ impl<'v> Place<'v> {
                 tree: 0,
                 read_only: false,
                 bound: false,
-                protected: false,
                 above: None,
                 canonical: Some(path.to_vec()),
             }),
@@ -166,11 +196,10 @@ impl<'v> Place<'v> {
     /// Whether anything may be changed here.
     ///
     /// # Errors
-    /// `EROFS` in a read-only tree, [`Error::Protected`].
+    /// `EROFS` in a read-only tree.
     pub(super) fn writable(&self) -> Answer<()> {
         match &self.jailed {
             Some(jailed) if jailed.read_only => Err(Errno::EROFS.into()),
-            Some(jailed) if jailed.protected => Err(Error::Protected),
             _ => Ok(()),
         }
     }

@@ -83,7 +83,7 @@ impl View {
         if self.has_binds() && old.lstat().is_ok_and(moves) {
             self.holds_no_bind(new)?;
         }
-        self.not_config(new)
+        Ok(())
     }
 
     /// Asks whether what stands in `old` may go to `new`; what stands there.

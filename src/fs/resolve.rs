@@ -16,8 +16,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
 use super::judge::Identity;
-use super::place::{Dirfd, Id, Jailed, Last, Place};
-use super::protect::Protect;
+use super::place::{Dirfd, Jailed, Last, Place};
 use super::view::{Jail, View};
 use super::{Answer, Error, Follow, Result};
 
@@ -60,7 +59,7 @@ impl View {
         };
         // Whoever judges wants to know of every step.
         let direct = match &jail.judge {
-            None => jail.direct(path, intent)?,
+            None => jail.direct(path)?,
             Some(_) => None,
         };
         if let Some(place) = direct {
@@ -92,22 +91,13 @@ impl View {
 
 impl Jail {
     /// The place of any path, step by step.
-    pub(super) fn resolve<'v>(
-        &'v self,
-        path: &Path,
-        aim: Aim,
-        intent: Intent,
-    ) -> Answer<Place<'v>> {
+    pub(super) fn resolve<'v>(&'v self, path: &Path, aim: Aim) -> Answer<Place<'v>> {
         let path = path.as_os_str().as_bytes();
         if path.is_empty() {
             return Err(Errno::ENOENT.into());
         }
         if path.len() >= PATH_MAX {
             return Err(Errno::ENAMETOOLONG.into());
-        }
-        let watch = self.protect.as_deref().filter(|_| intent != Intent::Look);
-        if let Some(protect) = watch {
-            protect.refresh();
         }
         let mut walk = Walk {
             jail: self,
@@ -119,11 +109,7 @@ impl Jail {
             rest: Vec::new(),
             directory: false,
             links: 0,
-            watch,
-            protected: false,
-            through_link: false,
         };
-        walk.protected = walk.is_inside_protected();
         walk.push_path(path);
         walk.run(aim)
     }
@@ -137,8 +123,6 @@ pub(super) struct Step<'v> {
     pub(super) tree: usize,
     /// Its name in the step before; empty for the root.
     pub(super) name: Vec<u8>,
-    /// Whether it is protected, or lies in what is.
-    pub(super) protected: bool,
 }
 
 impl<'v> Step<'v> {
@@ -152,7 +136,6 @@ impl<'v> Step<'v> {
             fd: jail.tree_fd(tree).map(Dirfd::Held),
             tree,
             name,
-            protected: jail.is_protected(tree),
         }
     }
 }
@@ -187,11 +170,6 @@ struct Walk<'v> {
     /// Whether what the path ends on must be a directory.
     directory: bool,
     links: usize,
-    watch: Option<&'v Protect>,
-    /// Whether the place that the walk looks at is protected.
-    protected: bool,
-    /// Whether the walk came along a link that is; what it leads to is, too.
-    through_link: bool,
 }
 
 impl<'v> Walk<'v> {
@@ -210,7 +188,6 @@ impl<'v> Walk<'v> {
                         self.steps.pop();
                         self.reopen()?;
                     }
-                    self.protected = self.is_inside_protected();
                 }
                 _ => match self.step(&name, end, aim)? {
                     Went::On => {}
@@ -241,18 +218,13 @@ impl<'v> Walk<'v> {
             }
         }
         let bound = self.jail.bound_at(self.tree(), self.here()?, name)?;
-        if self.watch.is_some() && !self.protected {
-            self.protected = self.holds(name)?;
-        }
         if end && aim == Aim::Entry {
             let bound = bound.is_some();
             return Ok(Went::ToTheEnd { bound });
         }
         if let Some(tree) = bound {
-            // What stands beneath the bind is covered, protected or not.
             let step = Step::into_tree(self.jail, tree, name.to_vec());
             self.steps.push(step);
-            self.protected = self.is_inside_protected();
             return Ok(Went::On);
         }
         if end && aim == Aim::Link && !self.directory {
@@ -287,7 +259,6 @@ impl<'v> Walk<'v> {
             fd: Some(fd),
             tree,
             name: name.to_vec(),
-            protected: self.protected,
         });
         // However deep a path is, few descriptors are open.
         if let Some(step) = self
@@ -317,7 +288,6 @@ impl<'v> Walk<'v> {
         if target.is_empty() {
             return Err(Errno::ENOENT.into());
         }
-        self.through_link |= self.protected;
         if target.starts_with(b"/") {
             self.steps = vec![Step::root(self.jail)];
         }
@@ -415,27 +385,6 @@ impl<'v> Walk<'v> {
         fd.map(AsFd::as_fd).ok_or(Errno::ENOENT)
     }
 
-    /// Whether the directory where the walk stands is protected, or was reached through what is.
-    fn is_inside_protected(&self) -> bool {
-        let inside = self.steps.last().is_some_and(|step| step.protected);
-        self.watch.is_some() && (inside || self.through_link)
-    }
-
-    /// Whether `name` here is protected, by its name or by what it is.
-    fn holds(&self, name: &[u8]) -> Answer<bool> {
-        let Some(protect) = self.watch else {
-            return Ok(false);
-        };
-        let here = self.here()?;
-        if protect.holds(Id::of_fd(here)?, name) {
-            return Ok(true);
-        }
-        match fstatat(here, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(protect.is_object(Id::of(&stat))),
-            Err(_) => Ok(false),
-        }
-    }
-
     fn end(mut self, name: &[u8], last: Last, bound: bool) -> Answer<Place<'v>> {
         let mut canonical = join(&self.steps);
         if last == Last::Name {
@@ -466,7 +415,6 @@ impl<'v> Walk<'v> {
                 tree,
                 read_only: self.jail.is_read_only(tree),
                 bound,
-                protected: self.protected,
                 above,
                 canonical: Some(canonical),
             }),

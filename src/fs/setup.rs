@@ -12,8 +12,8 @@ use nix::unistd::{AccessFlags, access};
 
 use super::mounts::Mounts;
 use super::place::{Id, kind};
-use super::protect::Protect;
-use super::resolve::{Aim, Intent};
+use super::protect::{Guarded, Protect, Trace};
+use super::resolve::Aim;
 use super::view::{Jail, Judging, Kind, Point, Start, Tree, View};
 use super::{Answer, Error, Follow};
 
@@ -49,7 +49,7 @@ impl SetUp {
 }
 
 impl View {
-    /// A view of `root` and what is bound into it. With `home`, what would turn a locked key into a shell is protected there.
+    /// A view of `root` and what is bound into it, in which `guarded` is protected.
     ///
     /// Relative paths start at the home directory if it is in the view, else at its root.
     ///
@@ -60,7 +60,7 @@ impl View {
         read_only: bool,
         binds: &[Bind],
         home: &Path,
-        protect: bool,
+        guarded: Option<Guarded>,
     ) -> Result<Self, SetUp> {
         let mut jail = Jail::of_root(tree(
             "open the root",
@@ -76,19 +76,14 @@ impl View {
             jail.bind(bind)?;
         }
         let seen = jail.seen(home);
-        if protect {
-            // This very program: whoever could replace it would have it run whatever they like.
-            let program = std::env::current_exe().ok();
-            let beside = program.as_deref().and_then(Path::parent);
-            let visible = beside.is_some_and(|dir| jail.seen(dir).is_some());
-            let known = Protect::of(home, program.as_deref(), visible || seen.is_some());
-            for tree in &mut jail.trees {
-                tree.protected = known.contains(&tree.fd);
+        let mounts = Arc::new(Mounts::held());
+        if let Some(guarded) = guarded {
+            let protect = Protect::new(guarded, &mounts);
+            // What lies outside can be listed before the locks alone, and what others serve is not to be waited for later.
+            if seen.is_none() || mounts.is_any_remote() != Some(false) {
+                protect.prepare();
             }
-            jail.protect = Some(Arc::new(known));
-            if let Some(start) = jail.start.first_mut() {
-                start.protected = jail.trees.first().is_some_and(|root| root.protected);
-            }
+            jail.protect = Some(Arc::new(protect));
         }
         if let Some(way) = seen.and_then(|home| jail.way_to(&home).ok()) {
             jail.start = way;
@@ -96,8 +91,14 @@ impl View {
         Ok(Self {
             kind: Kind::Jail(jail),
             judging: Judging::default(),
-            mounts: Mounts::held(),
+            mounts,
         })
+    }
+
+    /// How each protected path is followed; none where nothing is protected.
+    #[must_use]
+    pub fn traces(&self) -> Option<Vec<Trace>> {
+        Some(self.jail()?.protect.as_ref()?.traces())
     }
 
     /// The path in the view of a home directory of the host; the root where it is not in the view.
@@ -177,18 +178,16 @@ impl Jail {
 
     /// The steps to a directory of the view, each open, for as long as the session lasts.
     pub(super) fn way_to(&self, path: &Path) -> Answer<Vec<Start>> {
-        let place = self.resolve(path, Aim::Target, Intent::Change)?;
+        let place = self.resolve(path, Aim::Target)?;
         let stat = place.stat(Follow::No)?;
         if kind(&stat) != SFlag::S_IFDIR {
             return Err(Errno::ENOTDIR.into());
         }
         let canonical = place.jailed.and_then(|jailed| jailed.canonical);
-        let mut protected = self.is_protected(0);
         let mut way = vec![Start {
             fd: None,
             tree: 0,
             name: Vec::new(),
-            protected,
         }];
         let canonical = canonical.unwrap_or_default();
         for name in canonical.split(|byte| *byte == b'/').skip(1) {
@@ -199,18 +198,11 @@ impl Jail {
             let dir = held.or(self.tree_fd(tree)).ok_or(Errno::ENOENT)?;
             let bound = self.bound_at(tree, dir, name)?;
             let step = match bound {
-                Some(tree) => {
-                    protected = self.is_protected(tree);
-                    (None, tree)
-                }
+                Some(tree) => (None, tree),
                 None => {
                     let flags =
                         OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
                     let fd = openat(dir, name, flags, Mode::empty())?;
-                    if let Some(protect) = &self.protect {
-                        protected |= protect.holds(Id::of_fd(dir)?, name)
-                            || protect.is_object(Id::of_fd(&fd)?);
-                    }
                     (Some(fd), tree)
                 }
             };
@@ -218,7 +210,6 @@ impl Jail {
                 fd: step.0,
                 tree: step.1,
                 name: name.to_vec(),
-                protected,
             });
         }
         // Relative paths are searched from here.
@@ -243,7 +234,7 @@ impl Jail {
             } else {
                 tree.path.join(rest)
             };
-            let place = self.resolve(&path, Aim::Target, Intent::Look).ok()?;
+            let place = self.resolve(&path, Aim::Target).ok()?;
             let found = Id::of(&place.stat(Follow::No).ok()?);
             (found == id).then_some(path)
         })
@@ -262,7 +253,6 @@ fn tree(step: &str, flag: &str, dir: &Path, at: &Path, read_only: bool) -> Resul
             host,
             path: at.to_path_buf(),
             read_only,
-            protected: false,
             point: None,
         }),
         (Err(errno), _) => Err(refusal(step, flag, dir, errno)),

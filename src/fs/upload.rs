@@ -21,6 +21,7 @@ use super::judge::{Deed, Effect, Identity, Judge, Verdict};
 use super::open::OpenHow;
 use super::ops::fstat;
 use super::place::{Dirfd, Id, Last, Place, kind};
+use super::protect::{Change, Protect};
 use super::rename::{move_to_free, replace_name};
 use super::resolve::Aim;
 use super::{Answer, Result, View, again};
@@ -114,25 +115,41 @@ impl Pending {
     ///
     /// # Errors
     /// `EEXIST` for an exclusive one, where something has appeared; `ESTALE` where another process has put something in the place of the
-    /// file; what the judge says of taking the place of what is there; as rename(2). What was uploaded is gone then.
-    pub(super) fn commit(self, judge: Option<&Arc<dyn Judge>>, file: &OwnedFd) -> Answer<()> {
+    /// file; what the judge says of taking the place of what is there; [`Error::Protected`](super::Error::Protected) where the directory has
+    /// been moved to; as rename(2). What was uploaded is gone then.
+    pub(super) fn commit(
+        self,
+        judge: Option<&Arc<dyn Judge>>,
+        protect: Option<&Arc<Protect>>,
+        file: &OwnedFd,
+    ) -> Answer<()> {
         // Removed by its name meanwhile: it ends with its handle, as any file does.
         let Some(upload) = self.uploads.get(self.serial) else {
             return Ok(());
         };
         // It stays known until it has its name: a session that ends meanwhile removes it.
-        upload.commit(judge, file)?;
+        upload.commit(judge, protect, file)?;
         self.uploads.take(self.serial);
         Ok(())
     }
 }
 
 impl Upload {
-    fn commit(&self, judge: Option<&Arc<dyn Judge>>, file: &OwnedFd) -> Answer<()> {
+    fn commit(
+        &self,
+        judge: Option<&Arc<dyn Judge>>,
+        protect: Option<&Arc<Protect>>,
+        file: &OwnedFd,
+    ) -> Answer<()> {
         let (from, to) = (self.place(&self.hidden), self.place(&self.name));
         self.stands()?;
         for _ in 0..RETRIES {
-            match to.lstat() {
+            let there = to.lstat();
+            if let Some(protect) = protect {
+                let at = (self.dir.as_fd(), self.id, &*self.name);
+                protect.judge(at, there.as_ref().ok().map(Id::of), Change::Make)?;
+            }
+            match there {
                 Err(Errno::ENOENT) => match move_to_free(&from, &to) {
                     Err(Errno::EEXIST) => {}
                     result => return Ok(result.and_then(|()| self.arrived(&to))?),

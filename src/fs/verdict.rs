@@ -9,6 +9,7 @@ use nix::sys::stat::SFlag;
 use super::judge::Identity;
 use super::ops::FileStat;
 use super::place::{Id, Last, Place, kind};
+use super::protect::{Change, Protect};
 use super::resolve::{Aim, Intent};
 use super::upload::Uploads;
 use super::view::Jail;
@@ -42,7 +43,7 @@ impl View {
         aim: Aim,
         intent: Intent,
     ) -> Answer<Place<'v>> {
-        let resolved = jail.resolve(path, aim, intent);
+        let resolved = jail.resolve(path, aim);
         let Some(judge) = self.judge().filter(|judge| judge.shows_only_own()) else {
             return Ok(self.uploaded(resolved?, aim));
         };
@@ -64,29 +65,56 @@ impl View {
         }
     }
 
-    /// Whether what stands in `place`, of which the attributes are known, may be changed; or made, where nothing stands.
+    /// Whether what stands in `place`, of which the attributes are known, may be changed so; or made, where nothing stands.
     ///
     /// # Errors
     /// `EROFS` in a read-only tree, [`Error::Protected`].
-    pub(super) fn changeable(&self, place: &Place<'_>, there: Option<&FileStat>) -> Answer<()> {
+    pub(super) fn changeable(
+        &self,
+        place: &Place<'_>,
+        there: Option<&FileStat>,
+        change: Change,
+    ) -> Answer<()> {
         place.writable()?;
-        if self.is_protected(there) {
-            return Err(Error::Protected);
-        }
-        Ok(())
+        self.unprotected(place, there, change)
     }
 
-    /// Whether a file is protected, whatever its name.
-    pub(super) fn is_protected(&self, stat: Option<&FileStat>) -> bool {
-        let protect = self.jail().and_then(|jail| jail.protect.as_ref());
-        match (protect, stat) {
-            (Some(protect), Some(stat)) => protect.is_object(Id::of(stat)),
-            _ => false,
+    /// Whether a change in `place`, and of what stands there, leaves everything that is protected as it is.
+    ///
+    /// System calls: at most one fstat(2) of the directory, and one lstat(2) for each directory that is missing on a protected way.
+    ///
+    /// # Errors
+    /// [`Error::Protected`].
+    pub(super) fn unprotected(
+        &self,
+        place: &Place<'_>,
+        there: Option<&FileStat>,
+        change: Change,
+    ) -> Answer<()> {
+        let Some(protect) = self.protect() else {
+            return Ok(());
+        };
+        match (place.last, there.map(Id::of)) {
+            (Last::Itself, None) => Ok(()),
+            (Last::Itself, Some(there)) => protect.judge_open(there, change),
+            (Last::Name, there) => {
+                let at = (place.dir(), place.dir.id()?, &*place.name);
+                protect.judge(at, there, change)
+            }
         }
+    }
+
+    pub(super) fn protect(&self) -> Option<&Arc<Protect>> {
+        self.jail().and_then(|jail| jail.protect.as_ref())
     }
 
     /// Whether the attributes of what stands in `place` may be changed; in a jail, what they are.
-    pub(super) fn settable(&self, place: &Place<'_>, follow: Follow) -> Answer<Option<FileStat>> {
+    pub(super) fn settable(
+        &self,
+        place: &Place<'_>,
+        follow: Follow,
+        change: Change,
+    ) -> Answer<Option<FileStat>> {
         if place.jailed.is_none() {
             return Ok(None);
         }
@@ -95,7 +123,7 @@ impl View {
         }
         // What is not there is not read-only either.
         let stat = place.stat(follow)?;
-        self.changeable(place, Some(&stat))?;
+        self.changeable(place, Some(&stat), change)?;
         Ok(Some(stat))
     }
 
@@ -104,20 +132,14 @@ impl View {
     /// # Errors
     /// `EBUSY` for a bind point, and those of [`View::changeable`].
     pub(super) fn removable(&self, place: &Place<'_>) -> Answer<()> {
-        let (Some(jail), Some(jailed)) = (self.jail(), &place.jailed) else {
+        let Some(jailed) = &place.jailed else {
             return Ok(());
         };
         if jailed.bound {
             return Err(Errno::EBUSY.into());
         }
-        let known = jail.protect.as_ref();
-        let there = known.and_then(|_| place.lstat().ok());
-        self.changeable(place, there.as_ref())?;
-        let id = there.as_ref().map(Id::of);
-        if known.is_some_and(|known| id.is_some_and(|id| known.is_way(id))) {
-            return Err(Error::Protected);
-        }
-        Ok(())
+        let there = self.protect().and_then(|_| place.lstat().ok());
+        self.changeable(place, there.as_ref(), Change::Take)
     }
 
     /// Whether a directory may be removed or replaced as far as binds are concerned; renamed, it takes them along.
@@ -144,17 +166,6 @@ impl View {
     /// Whether anything is bound into the view.
     pub(super) fn has_binds(&self) -> bool {
         self.jail().is_some_and(Jail::has_binds)
-    }
-
-    /// Refuses to put a ready-made directory, or a link to one, where `.config` stands.
-    pub(super) fn not_config(&self, place: &Place<'_>) -> Answer<()> {
-        let Some(protect) = self.jail().and_then(|jail| jail.protect.as_ref()) else {
-            return Ok(());
-        };
-        if protect.visible && protect.is_config(Id::of_fd(place.dir())?, &place.name) {
-            return Err(Error::Protected);
-        }
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use super::judge::{Deed, Judge, Verdict};
 use super::mounts::Mounts;
 use super::place::{Dirfd, Id};
 use super::protect::Protect;
-use super::resolve::{Aim, Intent, OPEN, PATH_MAX, Step};
+use super::resolve::{Aim, OPEN, PATH_MAX, Step};
 use super::upload::Uploads;
 use super::verdict::absent;
 use super::{Answer, Error, Result};
@@ -27,7 +27,7 @@ use super::{Answer, Error, Result};
 pub struct View {
     pub(super) kind: Kind,
     pub(super) judging: Judging,
-    pub(super) mounts: Mounts,
+    pub(super) mounts: Arc<Mounts>,
 }
 
 /// What is asked and kept to, beside what the trees themselves say.
@@ -84,8 +84,6 @@ pub(super) struct Tree {
     pub(super) host: PathBuf,
     pub(super) path: PathBuf,
     pub(super) read_only: bool,
-    /// Whether it lies in something protected.
-    pub(super) protected: bool,
     /// Where it is bound; none for the root.
     pub(super) point: Option<Point>,
 }
@@ -105,7 +103,6 @@ pub(super) struct Start {
     pub(super) fd: Option<OwnedFd>,
     pub(super) tree: usize,
     pub(super) name: Vec<u8>,
-    pub(super) protected: bool,
 }
 
 impl Start {
@@ -115,7 +112,6 @@ impl Start {
             fd: held.or(jail.tree_fd(self.tree)).map(Dirfd::Held),
             tree: self.tree,
             name: self.name.clone(),
-            protected: self.protected,
         }
     }
 }
@@ -130,7 +126,7 @@ impl View {
                 keeps_bits: true,
                 ..Judging::default()
             },
-            mounts: Mounts::default(),
+            mounts: Arc::default(),
         }
     }
 
@@ -327,7 +323,6 @@ impl Jail {
             host: PathBuf::from("/"),
             path: PathBuf::from("/"),
             read_only: false,
-            protected: false,
             point: None,
         };
         Ok(Self::of_root(root))
@@ -338,7 +333,6 @@ impl Jail {
             fd: None,
             tree: 0,
             name: Vec::new(),
-            protected: root.protected,
         };
         Self {
             trees: vec![root],
@@ -351,7 +345,7 @@ impl Jail {
 
     fn canonical(&self, path: &Path) -> Answer<PathBuf> {
         for _ in 0..2 {
-            let place = self.resolve(path, Aim::Path, Intent::Look)?;
+            let place = self.resolve(path, Aim::Path)?;
             if place.slash {
                 match place.is_directory() {
                     Err(Error::Link) => continue,
@@ -376,10 +370,6 @@ impl Jail {
 
     pub(super) fn is_read_only(&self, tree: usize) -> bool {
         self.trees.get(tree).is_some_and(|tree| tree.read_only)
-    }
-
-    pub(super) fn is_protected(&self, tree: usize) -> bool {
-        self.trees.get(tree).is_some_and(|tree| tree.protected)
     }
 
     /// The path in the view at which relative paths start; empty for the root.

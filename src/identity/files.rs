@@ -28,6 +28,20 @@ pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
     })
 }
 
+/// The home directories of all entries for this uid.
+pub(super) fn homes_of(uid: u32) -> Vec<PathBuf> {
+    let text = std::fs::read("/etc/passwd").unwrap_or_default();
+    let lines = text.split(|byte| *byte == b'\n');
+    let homes = lines.filter_map(|line| {
+        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+        let [_, _, known, _, _, home, ..] = fields.as_slice() else {
+            return None;
+        };
+        (number(known) == Some(uid)).then(|| PathBuf::from(OsStr::from_bytes(home)))
+    });
+    homes.collect()
+}
+
 /// What the group `gid` is called.
 pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
     entry("/etc/group", |fields| match fields {

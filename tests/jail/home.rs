@@ -1,5 +1,7 @@
 //! A session whose user has a home of the test's making: `/etc/passwd` is one line, in namespaces of the session's own.
 
+use std::ffi::OsStr;
+
 use crate::ground::{Ground, Plan, ordinary, ours};
 use crate::sides::{as_ordinary, no_sandbox};
 use crate::support::wire::Reply;
@@ -65,16 +67,29 @@ impl Home {
     }
 
     pub(crate) fn launch(ground: &Ground, home: &str, flags: &[&str]) -> Launch {
+        Self::launch_as(ground, &[("tester", home)], &[], ours(), flags)
+    }
+
+    /// The same with a line of passwd for each name and home of the uid, with mounts that only the session sees, and with `program`.
+    pub(crate) fn launch_as(
+        ground: &Ground,
+        names: &[(&str, &str)],
+        mounts: &[(&str, &str)],
+        program: impl AsRef<OsStr>,
+        flags: &[&str],
+    ) -> Launch {
         let base = ground.base.root().to_str().unwrap();
         let (uid, gid) = ordinary();
         let passwd = ground.beside("passwd");
-        std::fs::write(
-            &passwd,
-            format!("tester:x:{uid}:{gid}::{base}/{home}:/bin/sh\n"),
-        )
-        .unwrap();
+        let line =
+            |(name, home): &(&str, &str)| format!("{name}:x:{uid}:{gid}::{base}/{home}:/bin/sh\n");
+        std::fs::write(&passwd, names.iter().map(line).collect::<String>()).unwrap();
+        let mounts = mounts.iter();
+        let mounts: String = mounts
+            .map(|(from, to)| format!("mount --bind '{base}/{from}' '{base}/{to}'\n"))
+            .collect();
         let script = format!(
-            "mount --bind \"$0\" /etc/passwd\nexec unshare --user --map-user={uid} --map-group={gid} \"$@\""
+            "mount --bind \"$0\" /etc/passwd\n{mounts}exec unshare --user --map-user={uid} --map-group={gid} \"$@\""
         );
         let flags: Vec<String> = flags
             .iter()
@@ -83,7 +98,7 @@ impl Home {
         as_ordinary(Launch::program("unshare", &ground.base))
             .args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script])
             .args([&passwd])
-            .args([ours()])
+            .args([program.as_ref()])
             .args(no_sandbox())
             .args(flags)
     }

@@ -1,0 +1,61 @@
+//! What a session must not change of itself: the homes that its user logs in to, this program, and the file that configures it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use crate::cli::Jail;
+use crate::fs::{Guarded, SetUp, View};
+use crate::identity::Login;
+
+/// The view of a session that is locked in.
+///
+/// # Errors
+/// The step that failed, the path, and a remedy.
+pub fn view(jail: &Jail, login: &Login) -> Result<View, SetUp> {
+    let guarded = jail.protect.then(|| guarded(jail, login));
+    View::locked(
+        &jail.root,
+        jail.read_only,
+        &jail.binds,
+        login.home(),
+        guarded,
+    )
+}
+
+fn guarded(jail: &Jail, login: &Login) -> Guarded {
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let files = jail.config.iter().map(|file| here.join(file));
+    Guarded {
+        homes: login.homes(),
+        programs: programs(&here, login),
+        files: files.collect(),
+    }
+}
+
+/// The paths by which this program was started: by its first argument, as a shell finds that, and by the file that the kernel runs.
+fn programs(here: &Path, login: &Login) -> Vec<PathBuf> {
+    let mut programs: Vec<PathBuf> = std::env::current_exe().into_iter().collect();
+    let typed = std::env::args_os().next().unwrap_or_default().into_vec();
+    if typed.contains(&b'/') {
+        programs.push(here.join(OsStr::from_bytes(&typed)));
+        return programs;
+    }
+    // A login shell is started by the path in passwd, and told no more than its name.
+    programs.push(here.join(login.shell()));
+    let searched = std::env::var_os("PATH").unwrap_or_default();
+    let name = OsStr::from_bytes(typed.strip_prefix(b"-").unwrap_or(&typed));
+    if name.is_empty() {
+        return programs;
+    }
+    for dir in std::env::split_paths(&searched) {
+        let path = here.join(dir).join(name);
+        // Where a shell looks first, nothing else must appear either.
+        let found = View::host().stat(&path, crate::fs::Follow::Yes).is_ok();
+        programs.push(path);
+        if found {
+            break;
+        }
+    }
+    programs
+}

@@ -1,0 +1,168 @@
+//! File systems that take different spellings for one name: whether a directory is on such a one, and how it compares.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::sys::statfs::statfs;
+
+use crate::fs::place::Id;
+use crate::fs::{Dir, Listed, mounts};
+
+/// What a directory's file system does, as far as it matters to names and to those who ask it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ground {
+    /// Names that differ by case are one there, or may be.
+    pub(super) folds: bool,
+    /// Another process or another host serves it.
+    pub(super) remote: bool,
+}
+
+impl Ground {
+    /// Of the directory at `path`.
+    ///
+    /// What FUSE serves is taken to fold unless it is seen not to: drivers do not tell what they do.
+    pub(super) fn of(path: &Path) -> Self {
+        let Ok(found) = statfs(path) else {
+            return Self::default();
+        };
+        let magic = found.filesystem_type().0 as u64 & 0xffff_ffff;
+        let remote = mounts::is_remote_type(magic as u32);
+        let folds = FOLDING.contains(&magic) || !PLAIN.contains(&magic) && tries(path, magic);
+        Self { folds, remote }
+    }
+}
+
+fn tries(path: &Path, magic: u64) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    match openat(AT_FDCWD, path, flags, Mode::empty()) {
+        Ok(dir) => {
+            rustix::fs::ioctl_getflags(&dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
+                || answers_to_another_case(dir, magic == FUSE)
+        }
+        Err(_) => magic == FUSE,
+    }
+}
+
+/// Whether names in a directory are found in the other case of their letters; `assumed` is said where no name tells.
+fn answers_to_another_case(dir: OwnedFd, assumed: bool) -> bool {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(here) = openat(&dir, ".", flags, Mode::empty()) else {
+        return assumed;
+    };
+    let swapped = |letter: &u8| match letter {
+        b'a'..=b'z' => letter.to_ascii_uppercase(),
+        _ => letter.to_ascii_lowercase(),
+    };
+    let mut folds = assumed;
+    let mut tried = 0;
+    let listed = Dir::new(dir).list(|name, stat| {
+        let other: Vec<u8> = name.iter().map(swapped).collect();
+        if other == name {
+            return Listed::Taken;
+        }
+        tried += 1;
+        match fstatat(&here, other.as_slice(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT) => {
+                folds = false;
+                return Listed::Full;
+            }
+            Ok(found) if is_same(&found, stat) => {
+                folds = true;
+                return Listed::Full;
+            }
+            // Another file may have the other spelling, and some drivers give one file a number for each spelling.
+            _ => {}
+        }
+        if tried < MOST_TRIED {
+            Listed::Taken
+        } else {
+            Listed::Full
+        }
+    });
+    folds && listed.is_ok()
+}
+
+fn is_same(one: &FileStat, two: &FileStat) -> bool {
+    Id::of(one) == Id::of(two)
+}
+
+/// A name as a case-folding file system may compare it: ASCII letters in lower case, what folds to them likewise, what is ignored left
+/// out, and the ends that FAT and NTFS drop dropped.
+pub(super) fn fold(name: &[u8]) -> Vec<u8> {
+    // What is not UTF-8 is compared byte by byte there, too.
+    let Ok(text) = std::str::from_utf8(name) else {
+        return name.to_ascii_lowercase();
+    };
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\u{17f}' => folded.push('s'),
+            '\u{212a}' => folded.push('k'),
+            '\u{df}' | '\u{1e9e}' => folded.push_str("ss"),
+            '\u{fb00}' => folded.push_str("ff"),
+            '\u{fb01}' => folded.push_str("fi"),
+            '\u{fb02}' => folded.push_str("fl"),
+            '\u{fb03}' => folded.push_str("ffi"),
+            '\u{fb04}' => folded.push_str("ffl"),
+            '\u{fb05}' | '\u{fb06}' => folded.push_str("st"),
+            letter if is_ignored(letter) => {}
+            letter => folded.push(letter.to_ascii_lowercase()),
+        }
+    }
+    let bare = folded.split(':').next().unwrap_or_default();
+    bare.trim_end_matches(['.', ' ']).as_bytes().to_vec()
+}
+
+/// Unicode's default ignorable code points.
+fn is_ignored(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// So many names are tried in the other case.
+const MOST_TRIED: usize = 64;
+/// What no flag makes fold: btrfs, procfs, sysfs.
+const PLAIN: [u64; 3] = [0x9123_683e, 0x9fa0, 0x6265_6572];
+/// What a process in user space serves.
+const FUSE: u64 = 0x6573_5546;
+/// `FS_CASEFOLD_FL` (ioctl_iflags(2)).
+const CASEFOLD: u32 = 0x4000_0000;
+/// FAT, exFAT, NTFS (two drivers), SMB (two), CIFS, HFS+, HFS: statfs(2).
+const FOLDING: [u64; 9] = [
+    0x4d44,
+    0x2011_bab0,
+    0x5346_544e,
+    0x7366_746e,
+    0x517b,
+    0xfe53_4d42,
+    0xff53_4d42,
+    0x482b,
+    0x4244,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn names_that_a_folding_file_system_takes_for_one_are_one() {
+        for name in [
+            ".SSH",
+            ".s\u{17f}h",
+            ".\u{200b}ssh",
+            ".\u{df}h",
+            ".ssh.",
+            ".ssh::$DATA",
+        ] {
+            assert_eq!(fold(name.as_bytes()), b".ssh", "{name}");
+        }
+        assert_eq!(fold(".pro\u{fb01}le".as_bytes()), b".profile");
+        assert_ne!(fold(b".sshx"), b".ssh");
+    }
+}

@@ -1,0 +1,132 @@
+//! What is protected, as the last look found it, and whether that is still so.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use nix::sys::stat::{FileStat, lstat};
+
+use super::fold::{Ground, fold};
+use super::look::path;
+use super::names::BEGINNINGS;
+use crate::fs::place::Id;
+
+/// What is protected.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The directories that hold protected names.
+    pub(super) dirs: HashMap<Id, Watched>,
+    /// Directories in which everything is protected.
+    pub(super) whole: HashMap<Id, Vec<Vec<u8>>>,
+    /// Files and links that are protected by whatever name.
+    pub(super) objects: HashSet<Id>,
+    /// Directories that a protected path leads through: they stay where they are, and closed to others.
+    pub(super) ways: HashSet<Id>,
+    /// What would be made first where a way is missing. Once it is there, there is more to protect.
+    pub(super) missing: Vec<Missing>,
+    /// Whether more stands in the protected directories than is known here.
+    pub(super) partial: bool,
+    /// Whether another process or host serves any of these directories.
+    pub(super) remote: bool,
+    pub(super) stamps: Vec<Stamp>,
+}
+
+/// A directory that holds protected names.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) ground: Ground,
+    pub(super) names: HashMap<Vec<u8>, Rule>,
+    /// Whether all names are protected that begin as some do.
+    pub(super) is_home: bool,
+}
+
+/// What may become of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Nothing.
+    Fixed,
+    /// It is that of a directory on the way: one may be made there, and then neither go nor be replaced.
+    Way,
+}
+
+/// A directory that is missing on the way to something protected.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub(super) path: Vec<u8>,
+    pub(super) device: u64,
+    pub(super) remote: bool,
+}
+
+/// When a directory changed last.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    path: Vec<u8>,
+    id: Id,
+    changed: (i64, i64),
+    /// It changed so lately that the next change could bear the same time.
+    fresh: bool,
+}
+
+impl Known {
+    /// What may become of `name` in the directory `dir`; anything, where there is no rule.
+    pub(super) fn rule(&self, dir: Id, name: &[u8]) -> Option<Rule> {
+        let watched = self.dirs.get(&dir)?;
+        let name = match watched.ground.folds {
+            true => Cow::Owned(fold(name)),
+            false => Cow::Borrowed(name),
+        };
+        let begins = |with: &&str| name.starts_with(with.as_bytes());
+        match watched.names.get(&*name) {
+            None if watched.is_home && BEGINNINGS.iter().any(begins) => Some(Rule::Fixed),
+            rule => rule.copied(),
+        }
+    }
+
+    /// Whether anything is known of what stands in a directory.
+    pub(super) fn knows(&self, dir: Id) -> bool {
+        self.dirs.contains_key(&dir) || self.whole.contains_key(&dir)
+    }
+
+    /// Whether a directory that was missing stands by now. Only storage that is on `device` is asked, or that of this host.
+    pub(super) fn is_outdated(&self, device: u64) -> bool {
+        let mut asked = self.missing.iter();
+        let mut asked = asked
+            .by_ref()
+            .filter(|missing| !missing.remote || missing.device == device);
+        asked.any(|missing| lstat(missing.path.as_slice()).is_ok())
+    }
+
+    /// Whether any of the directories has changed since, or may have.
+    pub(super) fn has_changed(&self) -> bool {
+        self.stamps.iter().any(|stamp| {
+            let now = lstat(&path(&stamp.path));
+            stamp.fresh
+                || now.is_err()
+                || now.is_ok_and(|now| (Id::of(&now), changed(&now)) != (stamp.id, stamp.changed))
+        })
+    }
+}
+
+impl Stamp {
+    /// Of the directory at `path`; `now` is since the Epoch. Where others keep the time, nothing is known of when a time was.
+    pub(super) fn of(path: &[u8], stat: &FileStat, now: Duration, remote: bool) -> Self {
+        let (seconds, nanoseconds) = changed(stat);
+        let at = Duration::new(
+            u64::try_from(seconds).unwrap_or_default(),
+            u32::try_from(nanoseconds).unwrap_or_default(),
+        );
+        Self {
+            path: path.to_vec(),
+            id: Id::of(stat),
+            changed: changed(stat),
+            fresh: remote || at + LATELY >= now,
+        }
+    }
+}
+
+fn changed(stat: &FileStat) -> (i64, i64) {
+    (stat.st_ctime, stat.st_ctime_nsec)
+}
+
+/// Clocks of file systems may be as coarse as this.
+const LATELY: Duration = Duration::from_millis(20);

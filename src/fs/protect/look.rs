@@ -1,0 +1,433 @@
+//! The look that finds what is protected: directories by their identity, the names in each, and all on the way to them.
+//!
+//! Each protected path is followed as the kernel will follow it at the next login, one component after the other. What each component
+//! is decides which changes would make the path lead to something else.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, lstat};
+use nix::unistd::geteuid;
+
+use super::Guarded;
+use super::fold::{Ground, fold};
+use super::known::{Known, Missing, Rule, Stamp, Watched};
+use super::names::{BEGINNINGS, HOME, SSH};
+use crate::fs::place::{Id, kind};
+use crate::fs::{Dir, Listed};
+
+/// How one protected path was followed, for `check`.
+#[derive(Debug)]
+pub struct Trace {
+    /// The path.
+    pub path: PathBuf,
+    /// What stands there, or would: where links lead to.
+    pub leads: PathBuf,
+    /// Whether anything stands there.
+    pub stands: bool,
+    /// Directories on the way in which others can exchange names.
+    pub open: Vec<PathBuf>,
+}
+
+impl Known {
+    /// Looks at everything. Where a directory cannot be listed any more, the names that `previous` knew of it count.
+    pub(super) fn look(guarded: &Guarded, previous: Option<&Self>) -> Self {
+        let mut look = Look::new(previous);
+        look.all(guarded);
+        look.known
+    }
+
+    /// How each protected path is followed.
+    pub(super) fn traces(guarded: &Guarded) -> Vec<Trace> {
+        let mut look = Look::new(None);
+        look.traces = Some(Vec::new());
+        look.all(guarded);
+        look.traces.unwrap_or_default()
+    }
+}
+
+struct Look<'a> {
+    previous: Option<&'a Known>,
+    known: Known,
+    /// The directories on the way, by canonical path; the root's is empty.
+    entered: HashMap<Vec<u8>, FileStat>,
+    /// Directories that are to be listed.
+    whole: Vec<(Vec<u8>, FileStat)>,
+    /// Directories and links in them that are to be followed.
+    links: Vec<(Vec<u8>, FileStat, Vec<u8>)>,
+    /// The homes and the directories that lead to them.
+    above: HashSet<Id>,
+    found: usize,
+    now: Duration,
+    traces: Option<Vec<Trace>>,
+    open: Vec<PathBuf>,
+}
+
+/// What becomes of a directory that is missing on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    MayBeMade,
+    StaysAbsent,
+}
+
+impl<'a> Look<'a> {
+    fn new(previous: Option<&'a Known>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            previous,
+            known: Known::default(),
+            entered: HashMap::new(),
+            whole: Vec::new(),
+            links: Vec::new(),
+            above: HashSet::new(),
+            found: 0,
+            now: now.unwrap_or_default(),
+            traces: None,
+            open: Vec::new(),
+        }
+    }
+
+    fn all(&mut self, guarded: &Guarded) {
+        let Ok(root) = lstat("/") else {
+            return;
+        };
+        self.enter(b"", &root);
+        let mut homes = Vec::new();
+        for home in &guarded.homes {
+            let home = home.as_os_str().as_bytes();
+            let Some((dir, stat)) = self.follow(b"", home, Rule::Way, Absent::StaysAbsent) else {
+                continue;
+            };
+            if kind(&stat) != SFlag::S_IFDIR {
+                continue;
+            }
+            self.enter(&dir, &stat);
+            homes.push(dir);
+        }
+        // All that leads to the homes, and they themselves: a link that leads back to it protects nothing of it.
+        self.above = self.known.ways.clone();
+        for dir in homes {
+            // Of those that have more names only the plain ones can be links that are known.
+            for name in HOME.iter().chain(SSH).chain(BEGINNINGS) {
+                self.protect(&dir, name.as_bytes());
+            }
+            let home = self.entered.get(&dir).map(Id::of);
+            if let Some(home) = home.and_then(|home| self.known.dirs.get_mut(&home)) {
+                home.is_home = true;
+            }
+        }
+        for file in guarded.programs.iter().chain(&guarded.files) {
+            self.protect(b"", file.as_os_str().as_bytes());
+        }
+        self.beneath();
+    }
+
+    /// Protects what `path` leads to, from the directory at `from`, and all beneath it.
+    fn protect(&mut self, from: &[u8], path: &[u8]) {
+        if let Some((path, stat)) = self.target(from, path) {
+            self.take(path, &stat);
+        }
+    }
+
+    /// Protects what a link leads to that stands in a protected directory.
+    fn protect_link(&mut self, from: &[u8], name: &[u8]) {
+        let target = self.target(from, name);
+        if let Some((path, stat)) = target.filter(|(_, stat)| !self.above.contains(&Id::of(stat))) {
+            self.take(path, &stat);
+        }
+    }
+
+    fn target(&mut self, from: &[u8], path: &[u8]) -> Option<(Vec<u8>, FileStat)> {
+        self.open.clear();
+        self.follow(from, path, Rule::Fixed, Absent::MayBeMade)
+    }
+
+    /// Follows a path as the kernel does, and makes a rule for each name on the way. What it leads to, and what that is, if it is there.
+    fn follow(
+        &mut self,
+        from: &[u8],
+        path: &[u8],
+        end: Rule,
+        absent: Absent,
+    ) -> Option<(Vec<u8>, FileStat)> {
+        let whole = [from, b"/", path].concat();
+        let mut at = match path.starts_with(b"/") {
+            true => Vec::new(),
+            false => from.to_vec(),
+        };
+        let mut rest = components(path);
+        let mut links = 0;
+        let mut led = None;
+        while let Some(name) = rest.pop() {
+            if name == b".." {
+                let above = at.iter().rposition(|byte| *byte == b'/');
+                at.truncate(above.unwrap_or_default());
+                continue;
+            }
+            let last = rest.is_empty();
+            let dir = Id::of(self.entered.get(&at)?);
+            let child = [&at, b"/".as_slice(), &name].concat();
+            let there = match self.entered.get(&child) {
+                Some(stat) => Ok(*stat),
+                None => lstat(child.as_slice()),
+            };
+            match there {
+                Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
+                    self.rule(dir, &name, if last { end } else { Rule::Way });
+                    at = child;
+                    if last {
+                        led = Some(stat);
+                    } else {
+                        self.enter(&at, &stat);
+                    }
+                }
+                Ok(stat) if kind(&stat) == SFlag::S_IFLNK => {
+                    self.rule(dir, &name, Rule::Fixed);
+                    self.known.objects.insert(Id::of(&stat));
+                    links += 1;
+                    let target = readlinkat(AT_FDCWD, child.as_slice())
+                        .ok()
+                        .map(OsString::into_vec)?;
+                    if links > MOST_LINKS || target.is_empty() {
+                        return None;
+                    }
+                    if target.starts_with(b"/") {
+                        at.clear();
+                    }
+                    rest.extend(components(&target));
+                }
+                Ok(stat) => {
+                    self.rule(dir, &name, Rule::Fixed);
+                    self.known.objects.insert(Id::of(&stat));
+                    at = child;
+                    led = last.then_some(stat);
+                    if !last {
+                        return None;
+                    }
+                }
+                Err(errno) => {
+                    let fixed = last || absent == Absent::StaysAbsent;
+                    self.rule(dir, &name, if fixed { Rule::Fixed } else { Rule::Way });
+                    if (!last || end == Rule::Way) && errno == Errno::ENOENT {
+                        self.miss(child.clone(), dir);
+                    }
+                    let leads = rest.iter().rev().fold(child, |mut path, name| {
+                        path.push(b'/');
+                        path.extend_from_slice(name);
+                        path
+                    });
+                    self.trace(&whole, leads, false);
+                    return None;
+                }
+            }
+        }
+        // A path that ends on a link to the root, on `..` or on nothing ends in a directory that was entered.
+        let stat = led.or_else(|| self.entered.get(&at).copied())?;
+        self.trace(&whole, at.clone(), true);
+        Some((at, stat))
+    }
+
+    /// Takes note of a directory that a way leads through.
+    fn enter(&mut self, at: &[u8], stat: &FileStat) {
+        if self.entered.contains_key(at) {
+            return;
+        }
+        let id = Id::of(stat);
+        self.entered.insert(at.to_vec(), *stat);
+        self.known.ways.insert(id);
+        if !self.known.dirs.contains_key(&id) {
+            let ground = self.ground(at, stat);
+            self.known.dirs.insert(
+                id,
+                Watched {
+                    ground,
+                    names: HashMap::new(),
+                    is_home: false,
+                },
+            );
+        }
+        self.stamp(at, stat);
+        let others = stat.st_uid != 0 && stat.st_uid != geteuid().as_raw();
+        let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
+        if self.traces.is_some() && (others || open) {
+            self.open.push(path(at));
+        }
+    }
+
+    fn ground(&mut self, at: &[u8], stat: &FileStat) -> Ground {
+        let id = Id::of(stat);
+        let known = self.previous.and_then(|known| known.dirs.get(&id));
+        let ground = match known {
+            Some(watched) => watched.ground,
+            // Nobody makes other spellings where nobody may make names.
+            None if !can_change(stat) => Ground::default(),
+            None => Ground::of(&path(at)),
+        };
+        self.known.remote |= ground.remote;
+        ground
+    }
+
+    fn stamp(&mut self, at: &[u8], stat: &FileStat) {
+        if !can_change(stat) {
+            return;
+        }
+        let stamp = Stamp::of(at, stat, self.now, self.known.remote);
+        self.known.stamps.push(stamp);
+    }
+
+    fn rule(&mut self, dir: Id, name: &[u8], rule: Rule) {
+        let Some(watched) = self.known.dirs.get_mut(&dir) else {
+            return;
+        };
+        let name = match watched.ground.folds {
+            true => fold(name),
+            false => name.to_vec(),
+        };
+        let known = watched.names.entry(name).or_insert(rule);
+        if rule == Rule::Fixed {
+            *known = rule;
+        }
+    }
+
+    fn miss(&mut self, path: Vec<u8>, dir: Id) {
+        if self.known.missing.iter().any(|known| known.path == path) {
+            return;
+        }
+        let watched = self.known.dirs.get(&dir);
+        self.known.missing.push(Missing {
+            path,
+            device: dir.device(),
+            remote: watched.is_some_and(|watched| watched.ground.remote),
+        });
+    }
+
+    /// Has what stands at `at` listed, if it is a directory; a file is known by its identity.
+    fn take(&mut self, at: Vec<u8>, stat: &FileStat) {
+        let id = Id::of(stat);
+        if kind(stat) == SFlag::S_IFDIR && self.known.whole.insert(id, Vec::new()).is_none() {
+            self.whole.push((at, *stat));
+        }
+    }
+
+    /// Lists the protected directories, and follows the links in them.
+    fn beneath(&mut self) {
+        loop {
+            if let Some((at, stat)) = self.whole.pop() {
+                self.list(&at, &stat);
+            } else if let Some((at, stat, name)) = self.links.pop() {
+                self.enter(&at, &stat);
+                self.protect_link(&at, &name);
+            } else {
+                return;
+            }
+            if self.found >= MOST_FOUND {
+                self.known.partial = true;
+                return;
+            }
+        }
+    }
+
+    fn list(&mut self, at: &[u8], stat: &FileStat) {
+        // Whoever may not change it may not put anything there.
+        if !can_change(stat) {
+            return;
+        }
+        self.ground(at, stat);
+        self.stamp(at, stat);
+        let id = Id::of(stat);
+        let mut names = Vec::new();
+        for (name, stat) in self.entries(at, id) {
+            self.found += 1;
+            let child = [at, b"/", &name].concat();
+            match kind(&stat) {
+                SFlag::S_IFDIR => self.take(child, &stat),
+                SFlag::S_IFLNK => {
+                    self.known.objects.insert(Id::of(&stat));
+                    if let Ok(dir) = lstat(&path(at)) {
+                        self.links.push((at.to_vec(), dir, name.clone()));
+                    }
+                }
+                _ => drop(self.known.objects.insert(Id::of(&stat))),
+            }
+            names.push(name);
+        }
+        self.known.whole.insert(id, names);
+    }
+
+    /// What stands in a directory; where the locks let nobody list it, what stood there, as far as it still does.
+    fn entries(&self, at: &[u8], id: Id) -> Vec<(Vec<u8>, FileStat)> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut entries = Vec::new();
+        let room = MOST_FOUND.saturating_sub(self.found);
+        if let Ok(fd) = openat(AT_FDCWD, at, flags, Mode::empty()) {
+            let listed = Dir::new(fd).list(|name, stat| {
+                if !matches!(name, b"." | b"..") {
+                    entries.push((name.to_vec(), *stat));
+                }
+                match entries.len() < room {
+                    true => Listed::Taken,
+                    false => Listed::Full,
+                }
+            });
+            if listed.is_ok() {
+                return entries;
+            }
+        }
+        let known = self.previous.and_then(|known| known.whole.get(&id));
+        for name in known.into_iter().flatten() {
+            let child = [at, b"/", name].concat();
+            entries.extend(
+                lstat(child.as_slice())
+                    .ok()
+                    .map(|stat| (name.clone(), stat)),
+            );
+        }
+        entries
+    }
+
+    fn trace(&mut self, path_of: &[u8], leads: Vec<u8>, stands: bool) {
+        let open = std::mem::take(&mut self.open);
+        if let Some(traces) = &mut self.traces {
+            let whole = path_of
+                .strip_prefix(b"/")
+                .filter(|rest| rest.starts_with(b"/"));
+            traces.push(Trace {
+                path: path(whole.unwrap_or(path_of)),
+                leads: path(&leads),
+                stands,
+                open,
+            });
+        }
+    }
+}
+
+/// Whether this user may make and remove names in a directory.
+fn can_change(dir: &FileStat) -> bool {
+    let user = geteuid();
+    user.is_root() || dir.st_uid == user.as_raw() || dir.st_mode & 0o022 != 0
+}
+
+/// The components of a path, the first one last.
+fn components(path: &[u8]) -> Vec<Vec<u8>> {
+    let names = path.split(|byte| *byte == b'/').rev();
+    let names = names.filter(|name| !matches!(*name, b"" | b"."));
+    names.map(<[u8]>::to_vec).collect()
+}
+
+/// A canonical path, as it is written: that of the root is empty here.
+pub(super) fn path(at: &[u8]) -> PathBuf {
+    match at {
+        b"" => PathBuf::from("/"),
+        at => PathBuf::from(OsString::from_vec(at.to_vec())),
+    }
+}
+
+/// As the kernel (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+/// How much beneath the protected directories is known by its identity.
+const MOST_FOUND: usize = 4096;

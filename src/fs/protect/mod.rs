@@ -1,0 +1,297 @@
+//! Self-protection: what would turn a locked key into a shell stays as it is, whichever way leads there.
+//!
+//! Any change is judged by the identity (device and inode) of the directory in which it happens and by the name there, and by the identity
+//! of the object that it happens to. So links, binds, mounts, further names and the short way of the resolver make no difference. What the
+//! identities are is found by following the protected paths ([`look`]), when a change is asked for first.
+//!
+//! It stays true while the session lasts. All that a client can do to it is to make a directory that is missing on a way, such as `.config`:
+//! these few names are looked at before each change in a directory that is not known. What other processes of the user do is noticed by the
+//! times of the directories, every few milliseconds in which something is changed. Storage that another process or host serves is looked at
+//! by a thread, which no request waits for longer than [`PATIENCE`].
+//!
+//! inotify(7) would tell the same, but the kernel makes whoever ends with a watch wait for 5 to 25 ms.
+
+mod fold;
+mod known;
+mod look;
+mod names;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+
+use super::mounts::Mounts;
+use super::place::Id;
+use super::{Answer, Error};
+use known::{Known, Rule};
+
+pub use look::Trace;
+
+/// What is to be protected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// The user's home directories, as passwd(5) has them.
+    pub homes: Vec<PathBuf>,
+    /// The paths by which this program is started. Absolute.
+    pub programs: Vec<PathBuf>,
+    /// Files that say what a session may do. Absolute.
+    pub files: Vec<PathBuf>,
+}
+
+/// What is about to happen to a name, or to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The name is given to something that is no new directory.
+    Make,
+    /// A new directory is made by this name.
+    MakeDir,
+    /// The name goes away, or to another object.
+    Take,
+    /// The content or an attribute of the object, or a further name for it.
+    Alter,
+    /// Its permissions become these.
+    Mode(u32),
+    /// Its owner or group changes.
+    Owner,
+}
+
+/// Who knows what is protected.
+#[derive(Debug)]
+pub(super) struct Protect {
+    guarded: Guarded,
+    mounts: Arc<Mounts>,
+    state: Mutex<State>,
+    looked: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Arc<Known>>,
+    /// How often it was looked.
+    looks: u64,
+    /// When it is to be looked again whether anything has changed.
+    next: Option<Instant>,
+    /// How long what is known counts.
+    pause: Duration,
+    /// Whether a thread looks now.
+    looking: bool,
+}
+
+impl Protect {
+    pub(super) fn new(guarded: Guarded, mounts: &Arc<Mounts>) -> Self {
+        Self {
+            guarded,
+            mounts: Arc::clone(mounts),
+            state: Mutex::default(),
+            looked: Condvar::new(),
+        }
+    }
+
+    /// Looks now, however long that takes: where it could not be done later, and before anybody is served.
+    pub(super) fn prepare(&self) {
+        self.look(&mut self.lock(), None);
+    }
+
+    /// How each protected path is followed.
+    pub(super) fn traces(&self) -> Vec<Trace> {
+        Known::traces(&self.guarded)
+    }
+
+    /// Judges a change of `name` in the directory `dir`, whose identity is `id`, and of the object that stands there.
+    ///
+    /// # Errors
+    /// [`Error::Protected`].
+    pub(super) fn judge(
+        self: &Arc<Self>,
+        (dir, id, name): (BorrowedFd<'_>, Id, &[u8]),
+        there: Option<Id>,
+        change: Change,
+    ) -> Answer<()> {
+        let mut known = self.current();
+        // The directory was found before: what led to it through a way that was missing stands by now.
+        for _ in 0..TRIES {
+            if known.knows(id) || !known.is_outdated(id.device()) {
+                break;
+            }
+            known = self.look_again(&known)?;
+        }
+        let name_stays = known.whole.contains_key(&id)
+            || match known.rule(id, name) {
+                Some(Rule::Fixed) => true,
+                Some(Rule::Way) => matches!(change, Change::Make | Change::Take),
+                None => false,
+            };
+        let beneath = || known.partial && !known.dirs.contains_key(&id) && is_beneath(&known, dir);
+        match name_stays
+            || there.is_some_and(|there| object_stays(&known, there, change))
+            || beneath()
+        {
+            true => Err(Error::Protected),
+            false => Ok(()),
+        }
+    }
+
+    /// Judges a change of an open file or directory.
+    ///
+    /// # Errors
+    /// [`Error::Protected`].
+    pub(super) fn judge_open(self: &Arc<Self>, id: Id, change: Change) -> Answer<()> {
+        match object_stays(&self.current(), id, change) {
+            true => Err(Error::Protected),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether `name` in the directory `dir` is that of a directory on a way.
+    pub(super) fn is_way(self: &Arc<Self>, dir: Id, name: &[u8]) -> bool {
+        self.current().rule(dir, name) == Some(Rule::Way)
+    }
+
+    /// Whether more is protected than is known by its identity: then it counts by which way it was found.
+    pub(super) fn is_partial(self: &Arc<Self>) -> bool {
+        self.current().partial
+    }
+
+    /// What is known, at most some milliseconds old; older only where storage does not answer.
+    fn current(self: &Arc<Self>) -> Arc<Known> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let known = match &state.known {
+            Some(known) => Arc::clone(known),
+            None => return self.look(&mut state, None),
+        };
+        if state.looking || state.next.is_some_and(|next| now < next) {
+            return known;
+        }
+        if !known.remote && !known.has_changed() {
+            state.pause = PAUSE;
+            state.next = Some(now + PAUSE);
+            return known;
+        }
+        drop(state);
+        self.look_again(&known).unwrap_or(known)
+    }
+
+    /// Looks again, since `known` is outdated.
+    ///
+    /// # Errors
+    /// [`Error::Protected`] where storage does not answer in time: then nobody knows what is protected.
+    fn look_again(self: &Arc<Self>, known: &Arc<Known>) -> Answer<Arc<Known>> {
+        let mut state = self.lock();
+        if let Some(newer) = state
+            .known
+            .as_ref()
+            .filter(|newer| !Arc::ptr_eq(newer, known))
+        {
+            return Ok(Arc::clone(newer));
+        }
+        if self.mounts.is_any_remote() == Some(false) {
+            return Ok(self.look(&mut state, Some(known)));
+        }
+        if !state.looking {
+            let (me, previous) = (Arc::clone(self), Arc::clone(known));
+            let look = move || {
+                let begun = Instant::now();
+                let known = Known::look(&me.guarded, Some(&previous));
+                let mut state = me.lock();
+                state.looking = false;
+                state.pause = REMOTE_PAUSE.max(begun.elapsed() * SHARE);
+                state.learn(known);
+                me.looked.notify_all();
+            };
+            state.looking = thread::Builder::new().spawn(look).is_ok();
+        }
+        let looks = state.looks;
+        let waits = |state: &mut State| state.looking && state.looks == looks;
+        let waited = self.looked.wait_timeout_while(state, PATIENCE, waits);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match &state.known {
+            Some(known) if state.looks > looks => Ok(Arc::clone(known)),
+            _ => Err(Error::Protected),
+        }
+    }
+
+    fn look(&self, state: &mut State, previous: Option<&Known>) -> Arc<Known> {
+        // While more and more changes, less and less of the time goes into looks.
+        state.pause = match previous {
+            Some(_) => (state.pause * 2).min(LONGEST_PAUSE),
+            None => PAUSE,
+        };
+        state.learn(Known::look(&self.guarded, previous))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes note of what a look has found.
+    fn learn(&mut self, known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
+        self.known = Some(Arc::clone(&known));
+        self.looks += 1;
+        self.next = Some(Instant::now() + self.pause);
+        known
+    }
+}
+
+/// Whether an object is protected against a change, whatever its name.
+fn object_stays(known: &Known, id: Id, change: Change) -> bool {
+    if known.objects.contains(&id) || known.whole.contains_key(&id) {
+        return true;
+    }
+    let on_way = || known.ways.contains(&id);
+    match change {
+        Change::Make | Change::MakeDir | Change::Alter => false,
+        Change::Take | Change::Owner => on_way(),
+        // Whoever else may write there could put names there.
+        Change::Mode(mode) => mode & OTHERS_WRITE != 0 && on_way(),
+    }
+}
+
+/// Whether a directory lies beneath a protected one.
+fn is_beneath(known: &Known, dir: BorrowedFd<'_>) -> bool {
+    let Ok(mut id) = Id::of_fd(dir) else {
+        return true;
+    };
+    let above = |dir: BorrowedFd<'_>| -> Option<OwnedFd> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        openat(dir, "..", flags, Mode::empty()).ok()
+    };
+    let mut next = above(dir);
+    for _ in 0..MOST_ABOVE {
+        if known.whole.contains_key(&id) {
+            return true;
+        }
+        let Some(fd) = next else {
+            return false;
+        };
+        match Id::of_fd(&fd) {
+            Ok(parent) if parent != id => id = parent,
+            _ => return false,
+        }
+        next = above(fd.as_fd());
+    }
+    true
+}
+
+/// Group and others.
+pub(super) const OTHERS_WRITE: u32 = 0o022;
+/// So long what is known counts without a look; and where every look finds something new.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+/// The same where storage of others is to be looked at, and how many times as long as such a look took.
+const REMOTE_PAUSE: Duration = Duration::from_millis(20);
+const SHARE: u32 = 20;
+/// So long a request waits for storage of others.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often it is looked again before a change, while more and more directories appear.
+const TRIES: usize = 16;
+/// How far a directory that is not known is followed up.
+const MOST_ABOVE: usize = 4096;
