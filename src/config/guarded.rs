@@ -26,9 +26,12 @@ pub fn view(jail: &Jail, login: &Login) -> Result<View, SetUp> {
 fn guarded(jail: &Jail, login: &Login) -> Guarded {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let files = jail.config.iter().map(|file| here.join(file));
+    let mut programs = programs(&here, login);
+    programs.sort();
+    programs.dedup();
     Guarded {
         homes: login.homes(),
-        programs: programs(&here, login),
+        programs,
         files: files.collect(),
     }
 }

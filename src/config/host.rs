@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::report::{Report, Weight};
+use super::report::{Protected, Report, Weight};
 use crate::cli::Settings;
 use crate::fs::{Follow, View, rights};
 use crate::identity::{self, Login};
@@ -74,6 +74,7 @@ impl Report {
         }
         if let Some(jail) = &settings.jail {
             self.keys(&view, login, jail.protect);
+            self.protected(&view);
         }
         if let Some(path) = &settings.start_directory {
             if let Err(error) = view.start_at(path) {
@@ -158,6 +159,27 @@ impl Report {
             );
             let remedy = "private keys in there can be fetched; hide it (hide = [\".ssh\"]), or take a root beneath the home";
             self.add(Weight::Warning, what, remedy);
+        }
+    }
+
+    /// What is protected, where links lead to it, and which ways others can change.
+    fn protected(&mut self, view: &View) {
+        for trace in view.traces().unwrap_or_default() {
+            let path = trace.path.display();
+            for dir in &trace.open {
+                let what = format!(
+                    "\"{path}\" leads through \"{}\", where others can exchange names: that is not protected",
+                    dir.display()
+                );
+                let remedy =
+                    "chown it to this user or root, chmod go-w; or lead no link through it";
+                self.add(Weight::Warning, what, remedy);
+            }
+            self.protected.push(Protected {
+                path: path.to_string(),
+                leads: (trace.leads != trace.path).then(|| trace.leads.display().to_string()),
+                stands: trace.stands,
+            });
         }
     }
 

@@ -44,6 +44,29 @@ pub(super) struct Finding {
     pub(super) remedy: String,
 }
 
+/// A path that self-protection keeps as it is.
+#[derive(Debug)]
+pub(super) struct Protected {
+    pub(super) path: String,
+    /// Where links lead from it.
+    pub(super) leads: Option<String>,
+    /// Whether anything stands there.
+    pub(super) stands: bool,
+}
+
+impl Protected {
+    fn text(&self) -> Option<String> {
+        let path = &self.path;
+        match (&self.leads, self.stands) {
+            (None, true) => Some(path.clone()),
+            (Some(leads), true) => Some(format!("{path} -> {leads}")),
+            (Some(leads), false) => Some(format!("{path} -> {leads}, which is not there")),
+            // There are many of them, and the manual has the list.
+            (None, false) => None,
+        }
+    }
+}
+
 /// All that `check` has to say.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -51,6 +74,7 @@ pub(super) struct Report {
     pub(super) address: Option<String>,
     pub(super) file: Option<String>,
     pub(super) settings: Vec<Shown>,
+    pub(super) protected: Vec<Protected>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -86,6 +110,21 @@ impl Report {
             line(&mut text, &format!("{key:keys$}  {value:values$}  {from}"));
         }
         text.push('\n');
+        let known = self.protected.iter().filter_map(Protected::text);
+        for path in known {
+            line(&mut text, &format!("protected  {}", printable(&path)));
+        }
+        if !self.protected.is_empty() {
+            let missing = self.protected.iter();
+            let missing = missing.filter(|known| known.text().is_none()).count();
+            line(
+                &mut text,
+                &format!(
+                    "protected  and {missing} names that are not there (SELF-PROTECTION in the manual)"
+                ),
+            );
+            text.push('\n');
+        }
         for finding in &self.findings {
             let (word, shade) = match finding.weight {
                 Weight::Error => ("error", "\x1b[31m"),
@@ -127,13 +166,20 @@ impl Report {
             let (what, remedy) = (quoted(&finding.what), quoted(&finding.remedy));
             format!("{{\"level\":\"{weight}\",\"text\":{what},\"remedy\":{remedy}}}")
         });
+        let protected = self.protected.iter().map(|known| {
+            let leads = known.leads.as_deref().unwrap_or(&known.path);
+            let (path, leads) = (quoted(&known.path), quoted(leads));
+            let stands = known.stands;
+            format!("{{\"path\":{path},\"leads\":{leads},\"stands\":{stands}}}")
+        });
         let or_null = |text: &Option<String>| text.as_deref().map_or("null".to_owned(), quoted);
         format!(
-            "{{\"user\":{},\"address\":{},\"file\":{},\"settings\":{{{}}},\"findings\":{},\"exit\":{}}}\n",
+            "{{\"user\":{},\"address\":{},\"file\":{},\"settings\":{{{}}},\"protected\":{},\"findings\":{},\"exit\":{}}}\n",
             quoted(&self.user),
             or_null(&self.address),
             or_null(&self.file),
             settings.collect::<Vec<_>>().join(","),
+            array(protected),
             array(findings),
             self.status()
         )

@@ -28,6 +28,7 @@ mod plan;
 mod probes;
 mod protect;
 mod protect_folded;
+mod protect_links;
 mod protect_names;
 mod protect_program;
 mod protect_twins;

@@ -1,7 +1,7 @@
 //! Self-protection and the ways: links and directories that lead to what is protected, whatever they are and whenever they change.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use crate::ground::{Ground, Node, Owner, Plan, ordinary, ours};
@@ -12,20 +12,20 @@ use crate::support::{Server, request};
 const W: u32 = pflags::WRITE;
 const NEW: u32 = pflags::WRITE | pflags::CREAT;
 
-fn dir(path: &str) -> (Vec<u8>, Node) {
+pub(crate) fn dir(path: &str) -> (Vec<u8>, Node) {
     (path.into(), Node::Dir(0o755))
 }
 
-fn file(path: &str) -> (Vec<u8>, Node) {
+pub(crate) fn file(path: &str) -> (Vec<u8>, Node) {
     (path.into(), Node::File(b"as it was", 0o644))
 }
 
-fn link(path: &str, target: &str) -> (Vec<u8>, Node) {
+pub(crate) fn link(path: &str, target: &str) -> (Vec<u8>, Node) {
     (path.into(), Node::Link(target.into()))
 }
 
 /// The home as the root, with these things in it.
-fn home_as_root(plan: &[(Vec<u8>, Node)]) -> Home {
+pub(crate) fn home_as_root(plan: &[(Vec<u8>, Node)]) -> Home {
     let plan: Plan = [&[dir("jail"), file("jail/plain"), dir("jail/ready")], plan].concat();
     Home::new("jail", &["--root", "BASE/jail"], &plan)
 }
@@ -57,7 +57,7 @@ pub(crate) fn all_refused(server: &mut Server, packets: &[Packet]) {
 }
 
 #[track_caller]
-fn all_refused_and_unchanged(home: &mut Home, packets: &[Packet]) {
+pub(crate) fn all_refused_and_unchanged(home: &mut Home, packets: &[Packet]) {
     let before = home.ground.snapshot();
     all_refused(&mut home.server, packets);
     let after = home.ground.snapshot();
@@ -65,7 +65,7 @@ fn all_refused_and_unchanged(home: &mut Home, packets: &[Packet]) {
 }
 
 /// What editors do: a new file takes the name of the old one.
-fn replace(ground: &Ground, path: &str, content: &str) {
+pub(crate) fn replace(ground: &Ground, path: &str, content: &str) {
     let spare = ground.base.at("outer/spare");
     fs::create_dir_all(ground.base.at("outer")).unwrap();
     fs::write(&spare, content).unwrap();
@@ -79,7 +79,7 @@ fn make_dir(ground: &Ground, path: &str) {
 }
 
 /// Until what other processes do is noticed, at the most.
-fn a_moment() {
+pub(crate) fn a_moment() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
@@ -266,115 +266,6 @@ fn a_home_that_does_not_exist_yet_is_not_made() {
     );
     home.server.ok(&mkdir("/homes/tester/x"));
     home.server.ok(&mkdir("/homes/other"));
-}
-
-#[test]
-fn links_from_the_home_into_the_root_protect_what_they_lead_to_there_or_not() {
-    let plan = vec![
-        dir("jail"),
-        dir("jail/conf"),
-        dir("jail/plain"),
-        dir("jail/keys"),
-        file("jail/keys/authorized_keys"),
-        dir("outer"),
-        link("outer/.bashrc", "../jail/rc"),
-        link("outer/.zshrc", "../jail/dots/zsh/rc"),
-        link("outer/.config", "../jail/conf"),
-        link("outer/.ssh2", "../jail/./plain/../ssh2"),
-        link("outer/.ssh", "../jail/keys"),
-        link("outer/.profile", ".profile-too"),
-        link("outer/.profile-too", "../jail/profile"),
-    ];
-    let mut home = Home::new("outer", &["--root", "BASE/jail"], &plan);
-    all_refused_and_unchanged(
-        &mut home,
-        &[
-            put("/rc"),
-            request::symlink("x", "/rc"),
-            request::rename("/plain", "/dots"),
-            mkdir("/ssh2"),
-            mkdir("/conf/fish"),
-            mkdir("/plain/../conf/systemd"),
-            request::rename("/conf", "/elsewhere"),
-            request::rename("/plain", "/elsewhere"),
-            put("/profile"),
-            put("/keys/authorized_keys"),
-            put("/keys/new"),
-            mode("/conf", 0o777),
-        ],
-    );
-    home.server.ok(&mkdir("/dots"));
-    home.server.ok(&mkdir("/dots/zsh"));
-    all_refused(
-        &mut home.server,
-        &[put("/dots/zsh/rc"), request::rmdir("/dots/zsh")],
-    );
-    opens(&mut home.server, "/conf/other");
-}
-
-#[test]
-fn the_directories_on_the_way_of_a_protected_link_stay() {
-    let mut home = home_as_root(&[
-        dir("jail/dots"),
-        dir("jail/dots/bash"),
-        file("jail/dots/bash/rc"),
-        file("jail/dots/other"),
-        link("jail/.bashrc", "dots/bash/rc"),
-        dir("jail/ready/bash"),
-        file("jail/ready/bash/rc"),
-        link("jail/shells", "dots"),
-        link("jail/.zshrc", "shells/zsh/rc"),
-        dir("jail/dots/zsh"),
-    ]);
-    all_refused_and_unchanged(
-        &mut home,
-        &[
-            request::rename("/dots", "/gone"),
-            request::posix_rename("/ready", "/dots"),
-            request::rename("/dots/bash", "/gone"),
-            request::posix_rename("/ready/bash", "/dots/bash"),
-            request::remove("/shells"),
-            request::posix_rename("/plain", "/shells"),
-            request::rename("/shells", "/gone"),
-            request::rmdir("/dots/zsh"),
-            put("/dots/zsh/rc"),
-            put("/shells/bash/rc"),
-            put("/dots/../dots/bash/rc"),
-        ],
-    );
-    opens(&mut home.server, "/dots/other");
-    opens(&mut home.server, "/dots/bash/other");
-}
-
-#[test]
-fn what_a_protected_link_leads_to_stays_protected_when_it_is_edited() {
-    let mut home = home_as_root(&[
-        dir("jail/dots"),
-        file("jail/dots/rc"),
-        file("jail/dots/other"),
-        link("jail/.bashrc", "dots/rc"),
-    ]);
-    let attack = [
-        put("/dots/rc"),
-        request::remove("/dots/rc"),
-        request::posix_rename("/plain", "/dots/rc"),
-    ];
-    all_refused_and_unchanged(&mut home, &attack);
-    // At once, with no time to look.
-    replace(&home.ground, "jail/dots/rc", "edited");
-    all_refused_and_unchanged(&mut home, &attack);
-    fs::remove_file(home.ground.base.at("jail/dots/rc")).unwrap();
-    all_refused_and_unchanged(&mut home, &[put("/dots/rc"), mkdir("/dots/rc")]);
-    // The link is made to lead elsewhere.
-    let spare = home.ground.base.at("jail/spare");
-    symlink("dots/other", &spare).unwrap();
-    fs::rename(&spare, home.ground.base.at("jail/.bashrc")).unwrap();
-    a_moment();
-    all_refused_and_unchanged(
-        &mut home,
-        &[put("/dots/other"), request::remove("/dots/other")],
-    );
-    opens(&mut home.server, "/dots/rc");
 }
 
 #[test]

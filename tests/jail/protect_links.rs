@@ -1,0 +1,120 @@
+//! Self-protection and links: what a protected link leads to, and the directories on its way.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::home::Home;
+use crate::protect_ways::{
+    a_moment, all_refused, all_refused_and_unchanged, dir, file, home_as_root, link, mkdir, mode,
+    opens, put, replace,
+};
+use crate::support::request;
+
+#[test]
+fn links_from_the_home_into_the_root_protect_what_they_lead_to_there_or_not() {
+    let plan = vec![
+        dir("jail"),
+        dir("jail/conf"),
+        dir("jail/plain"),
+        dir("jail/keys"),
+        file("jail/keys/authorized_keys"),
+        dir("outer"),
+        link("outer/.bashrc", "../jail/rc"),
+        link("outer/.zshrc", "../jail/dots/zsh/rc"),
+        link("outer/.config", "../jail/conf"),
+        link("outer/.ssh2", "../jail/./plain/../ssh2"),
+        link("outer/.ssh", "../jail/keys"),
+        link("outer/.profile", ".profile-too"),
+        link("outer/.profile-too", "../jail/profile"),
+    ];
+    let mut home = Home::new("outer", &["--root", "BASE/jail"], &plan);
+    all_refused_and_unchanged(
+        &mut home,
+        &[
+            put("/rc"),
+            request::symlink("x", "/rc"),
+            request::rename("/plain", "/dots"),
+            mkdir("/ssh2"),
+            mkdir("/conf/fish"),
+            mkdir("/plain/../conf/systemd"),
+            request::rename("/conf", "/elsewhere"),
+            request::rename("/plain", "/elsewhere"),
+            put("/profile"),
+            put("/keys/authorized_keys"),
+            put("/keys/new"),
+            mode("/conf", 0o777),
+        ],
+    );
+    home.server.ok(&mkdir("/dots"));
+    home.server.ok(&mkdir("/dots/zsh"));
+    all_refused(
+        &mut home.server,
+        &[put("/dots/zsh/rc"), request::rmdir("/dots/zsh")],
+    );
+    opens(&mut home.server, "/conf/other");
+}
+
+#[test]
+fn the_directories_on_the_way_of_a_protected_link_stay() {
+    let mut home = home_as_root(&[
+        dir("jail/dots"),
+        dir("jail/dots/bash"),
+        file("jail/dots/bash/rc"),
+        file("jail/dots/other"),
+        link("jail/.bashrc", "dots/bash/rc"),
+        dir("jail/ready/bash"),
+        file("jail/ready/bash/rc"),
+        link("jail/shells", "dots"),
+        link("jail/.zshrc", "shells/zsh/rc"),
+        dir("jail/dots/zsh"),
+    ]);
+    all_refused_and_unchanged(
+        &mut home,
+        &[
+            request::rename("/dots", "/gone"),
+            request::posix_rename("/ready", "/dots"),
+            request::rename("/dots/bash", "/gone"),
+            request::posix_rename("/ready/bash", "/dots/bash"),
+            request::remove("/shells"),
+            request::posix_rename("/plain", "/shells"),
+            request::rename("/shells", "/gone"),
+            request::rmdir("/dots/zsh"),
+            put("/dots/zsh/rc"),
+            put("/shells/bash/rc"),
+            put("/dots/../dots/bash/rc"),
+        ],
+    );
+    opens(&mut home.server, "/dots/other");
+    opens(&mut home.server, "/dots/bash/other");
+}
+
+#[test]
+fn what_a_protected_link_leads_to_stays_protected_when_it_is_edited() {
+    let mut home = home_as_root(&[
+        dir("jail/dots"),
+        file("jail/dots/rc"),
+        file("jail/dots/other"),
+        link("jail/.bashrc", "dots/rc"),
+    ]);
+    let attack = [
+        put("/dots/rc"),
+        request::remove("/dots/rc"),
+        request::posix_rename("/plain", "/dots/rc"),
+    ];
+    all_refused_and_unchanged(&mut home, &attack);
+    // At once, with no time to look.
+    replace(&home.ground, "jail/dots/rc", "edited");
+    all_refused_and_unchanged(&mut home, &attack);
+    fs::remove_file(home.ground.base.at("jail/dots/rc")).unwrap();
+    all_refused_and_unchanged(&mut home, &[put("/dots/rc"), mkdir("/dots/rc")]);
+    // The link is made to lead elsewhere.
+    let spare = home.ground.base.at("jail/spare");
+    symlink("dots/other", &spare).unwrap();
+    fs::rename(&spare, home.ground.base.at("jail/.bashrc")).unwrap();
+    a_moment();
+    all_refused_and_unchanged(
+        &mut home,
+        &[put("/dots/other"), request::remove("/dots/other")],
+    );
+    opens(&mut home.server, "/dots/rc");
+}
