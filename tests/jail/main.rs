@@ -31,6 +31,7 @@ mod protect_folded;
 mod protect_links;
 mod protect_names;
 mod protect_program;
+mod protect_races;
 mod protect_twins;
 mod protect_ways;
 mod races;
