@@ -28,7 +28,7 @@ impl Mount {
             .arg("-f")
             .arg("-F")
             .arg(sshd.client_config())
-            .args(["-o", "cache=no"])
+            .args(["-o", "cache=no,allow_other"])
             .arg(format!("{HOST}:{}", directory.display()))
             .arg(point.root())
             .stdin(Stdio::null())

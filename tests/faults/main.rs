@@ -28,5 +28,6 @@ mod reflinks;
 mod rename_fallback;
 mod signals;
 mod slow_storage;
+mod stalled_home;
 #[path = "../support/mod.rs"]
 mod support;
