@@ -55,13 +55,15 @@ pub(super) struct Missing {
     pub(super) path: Vec<u8>,
     pub(super) device: u64,
     pub(super) remote: bool,
+    /// Which of the stamps is that of the directory where it is missing; none where this user can make nothing there.
+    pub(super) stamp: Option<usize>,
 }
 
 /// When a directory changed last.
 #[derive(Debug)]
 pub(super) struct Stamp {
     path: Vec<u8>,
-    id: Id,
+    pub(super) id: Id,
     changed: (i64, i64),
     /// It changed so lately that the next change could bear the same time.
     fresh: bool,
@@ -89,25 +91,37 @@ impl Known {
 
     /// Whether a directory that was missing stands by now. Only storage that is on `device` is asked, or that of this host.
     pub(super) fn is_outdated(&self, device: u64) -> bool {
-        let mut asked = self.missing.iter();
-        let mut asked = asked
-            .by_ref()
-            .filter(|missing| !missing.remote || missing.device == device);
-        asked.any(|missing| lstat(missing.path.as_slice()).is_ok())
+        let mut missing = self.missing.iter();
+        // Most are missing in one directory, which tells by its time that nothing has come.
+        let mut same = None;
+        missing.any(|missing| {
+            if missing.remote && missing.device != device
+                || missing.stamp.is_some() && missing.stamp == same
+            {
+                return false;
+            }
+            let stamp = missing.stamp.and_then(|index| self.stamps.get(index));
+            if stamp.is_some_and(Stamp::holds) {
+                same = missing.stamp;
+                return false;
+            }
+            lstat(missing.path.as_slice()).is_ok()
+        })
     }
 
     /// Whether any of the directories has changed since, or may have.
     pub(super) fn has_changed(&self) -> bool {
-        self.stamps.iter().any(|stamp| {
-            let now = lstat(&path(&stamp.path));
-            stamp.fresh
-                || now.is_err()
-                || now.is_ok_and(|now| (Id::of(&now), changed(&now)) != (stamp.id, stamp.changed))
-        })
+        !self.stamps.iter().all(Stamp::holds)
     }
 }
 
 impl Stamp {
+    /// Whether the directory is what it was.
+    fn holds(&self) -> bool {
+        let same = |now: FileStat| (Id::of(&now), changed(&now)) == (self.id, self.changed);
+        !self.fresh && lstat(&path(&self.path)).is_ok_and(same)
+    }
+
     /// Of the directory at `path`; `now` is since the Epoch. Where others keep the time, nothing is known of when a time was.
     pub(super) fn of(path: &[u8], stat: &FileStat, now: Duration, remote: bool) -> Self {
         let (seconds, nanoseconds) = changed(stat);

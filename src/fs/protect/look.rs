@@ -240,18 +240,20 @@ impl<'a> Look<'a> {
         let id = Id::of(stat);
         self.entered.insert(at.to_vec(), *stat);
         self.known.ways.insert(id);
-        if !self.known.dirs.contains_key(&id) {
-            let ground = self.ground(at, stat);
-            self.known.dirs.insert(
-                id,
-                Watched {
+        let ground = match self.known.dirs.get(&id) {
+            Some(watched) => watched.ground,
+            None => {
+                let ground = self.ground(at, stat);
+                let watched = Watched {
                     ground,
                     names: HashMap::new(),
                     is_home: false,
-                },
-            );
-        }
-        self.stamp(at, stat);
+                };
+                self.known.dirs.insert(id, watched);
+                ground
+            }
+        };
+        self.stamp(at, stat, ground);
         let others = stat.st_uid != 0 && stat.st_uid != geteuid().as_raw();
         let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
         if self.traces.is_some() && (others || open) {
@@ -272,12 +274,11 @@ impl<'a> Look<'a> {
         ground
     }
 
-    fn stamp(&mut self, at: &[u8], stat: &FileStat) {
-        if !can_change(stat) {
-            return;
+    fn stamp(&mut self, at: &[u8], stat: &FileStat, ground: Ground) {
+        if can_change(stat) {
+            let stamp = Stamp::of(at, stat, self.now, ground.remote);
+            self.known.stamps.push(stamp);
         }
-        let stamp = Stamp::of(at, stat, self.now, self.known.remote);
-        self.known.stamps.push(stamp);
     }
 
     fn rule(&mut self, dir: Id, name: &[u8], rule: Rule) {
@@ -299,10 +300,13 @@ impl<'a> Look<'a> {
             return;
         }
         let watched = self.known.dirs.get(&dir);
+        let remote = watched.is_some_and(|watched| watched.ground.remote);
+        let stamp = self.known.stamps.iter().position(|stamp| stamp.id == dir);
         self.known.missing.push(Missing {
             path,
             device: dir.device(),
-            remote: watched.is_some_and(|watched| watched.ground.remote),
+            remote,
+            stamp,
         });
     }
 
@@ -337,8 +341,8 @@ impl<'a> Look<'a> {
         if !can_change(stat) {
             return;
         }
-        self.ground(at, stat);
-        self.stamp(at, stat);
+        let ground = self.ground(at, stat);
+        self.stamp(at, stat, ground);
         let id = Id::of(stat);
         let mut names = Vec::new();
         for (name, stat) in self.entries(at, id) {

@@ -284,7 +284,7 @@ fn is_beneath(known: &Known, dir: BorrowedFd<'_>) -> bool {
 /// Group and others.
 pub(super) const OTHERS_WRITE: u32 = 0o022;
 /// So long what is known counts without a look; and where every look finds something new.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// The same where storage of others is to be looked at, and how many times as long as such a look took.
 const REMOTE_PAUSE: Duration = Duration::from_millis(20);
