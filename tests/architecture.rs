@@ -249,6 +249,7 @@ fn the_top_level_holds_what_belongs_there_and_nothing_else() {
         "Cargo.toml",
         "LICENSE",
         "README.md",
+        "findings",
         "packaging",
         "src",
         "tests",
