@@ -40,7 +40,7 @@ fn tries(path: &Path, magic: u64) -> bool {
     match openat(AT_FDCWD, path, flags, Mode::empty()) {
         Ok(dir) => {
             rustix::fs::ioctl_getflags(&dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
-                || answers_to_another_case(dir, magic == FUSE)
+                || !FLAGGED.contains(&magic) && answers_to_another_case(dir, magic == FUSE)
         }
         Err(_) => magic == FUSE,
     }
@@ -129,6 +129,8 @@ fn is_ignored(letter: char) -> bool {
 const MOST_TRIED: usize = 64;
 /// What no flag makes fold: btrfs, procfs, sysfs.
 const PLAIN: [u64; 3] = [0x9123_683e, 0x9fa0, 0x6265_6572];
+/// What folds where a directory has the flag for it, and nowhere else: ext2 to ext4, tmpfs, F2FS.
+const FLAGGED: [u64; 3] = [0xef53, 0x0102_1994, 0xf2f5_2010];
 /// What a process in user space serves.
 const FUSE: u64 = 0x6573_5546;
 /// `FS_CASEFOLD_FL` (ioctl_iflags(2)).

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, lstat};
-use nix::unistd::geteuid;
+use nix::unistd::{Uid, geteuid};
 
 use super::Guarded;
 use super::fold::{Ground, fold};
@@ -63,6 +63,7 @@ struct Look<'a> {
     /// The homes and the directories that lead to them.
     above: HashSet<Id>,
     found: usize,
+    user: Uid,
     now: Duration,
     traces: Option<Vec<Trace>>,
     open: Vec<PathBuf>,
@@ -86,6 +87,7 @@ impl<'a> Look<'a> {
             links: Vec::new(),
             above: HashSet::new(),
             found: 0,
+            user: geteuid(),
             now: now.unwrap_or_default(),
             traces: None,
             open: Vec::new(),
@@ -254,7 +256,7 @@ impl<'a> Look<'a> {
             }
         };
         self.stamp(at, stat, ground);
-        let others = stat.st_uid != 0 && stat.st_uid != geteuid().as_raw();
+        let others = stat.st_uid != 0 && stat.st_uid != self.user.as_raw();
         let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
         if self.traces.is_some() && (others || open) {
             self.open.push(path(at));
@@ -267,7 +269,7 @@ impl<'a> Look<'a> {
         let ground = match known {
             Some(watched) => watched.ground,
             // Nobody makes other spellings where nobody may make names.
-            None if !can_change(stat) => Ground::default(),
+            None if !self.can_change(stat) => Ground::default(),
             None => Ground::of(&path(at)),
         };
         self.known.remote |= ground.remote;
@@ -275,10 +277,16 @@ impl<'a> Look<'a> {
     }
 
     fn stamp(&mut self, at: &[u8], stat: &FileStat, ground: Ground) {
-        if can_change(stat) {
+        if self.can_change(stat) {
             let stamp = Stamp::of(at, stat, self.now, ground.remote);
             self.known.stamps.push(stamp);
         }
+    }
+
+    /// Whether this user may make and remove names in a directory.
+    fn can_change(&self, dir: &FileStat) -> bool {
+        let user = self.user;
+        user.is_root() || dir.st_uid == user.as_raw() || dir.st_mode & 0o022 != 0
     }
 
     fn rule(&mut self, dir: Id, name: &[u8], rule: Rule) {
@@ -338,7 +346,7 @@ impl<'a> Look<'a> {
 
     fn list(&mut self, at: &[u8], stat: &FileStat) {
         // Whoever may not change it may not put anything there.
-        if !can_change(stat) {
+        if !self.can_change(stat) {
             return;
         }
         let ground = self.ground(at, stat);
@@ -408,12 +416,6 @@ impl<'a> Look<'a> {
             });
         }
     }
-}
-
-/// Whether this user may make and remove names in a directory.
-fn can_change(dir: &FileStat) -> bool {
-    let user = geteuid();
-    user.is_root() || dir.st_uid == user.as_raw() || dir.st_mode & 0o022 != 0
 }
 
 /// The components of a path, the first one last.
