@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use crate::ground::{Ground, Plan, ordinary, ours};
-use crate::sides::{as_ordinary, no_sandbox};
+use crate::sides::as_ordinary;
 use crate::support::wire::Reply;
 use crate::support::{Launch, Server};
 
@@ -99,7 +99,6 @@ impl Home {
             .args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script])
             .args([&passwd])
             .args([program.as_ref()])
-            .args(no_sandbox())
             .args(flags)
     }
 }
