@@ -36,9 +36,19 @@ pub fn escape(raw: &[u8], limit: usize) -> Vec<u8> {
     out
 }
 
+/// How many bytes [`escape`] makes of this one.
+#[must_use]
+pub fn width(byte: u8) -> usize {
+    match byte {
+        b'\\' | 0x07..=0x0d => 2,
+        b' '..=b'~' => 1,
+        _ => 4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::escape;
+    use super::{escape, width};
 
     #[test]
     fn escapes_are_those_of_vis() {
@@ -46,6 +56,13 @@ mod tests {
             escape(b"a b\"\\\n\r\t\x07\x08\x0b\x0c\x1b\x7f\x80\xff", 100),
             br#"a b"\\\n\r\t\a\b\v\f\033\177\200\377"#
         );
+    }
+
+    #[test]
+    fn a_width_is_that_of_the_escape() {
+        for byte in 0..=255 {
+            assert_eq!(width(byte), escape(&[byte], 9).len(), "{byte}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod escape;
 pub mod event;
+mod fit;
 pub mod openssh;
 pub mod syslog;
 pub mod time;

@@ -1,15 +1,16 @@
-//! How an event reads in OpenSSH's log: the texts, the escapes, the prefixes, the lengths at which lines are cut.
+//! How an event reads in OpenSSH's log: the texts, the escapes, the prefixes, the lengths of lines.
 //!
 //! Source: sftp-server.c (texts), log.c (prefixes, lengths), vis(3) with `VIS_CSTYLE|VIS_NL|VIS_TAB|VIS_OCTAL` (escapes).
 
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::Context;
 
-use super::escape::escape;
 use super::event::{Event, Name, Trace};
+use super::fit::fit;
 use super::syslog::{Severity, Syslog};
 use super::{Level, Target};
 
@@ -42,8 +43,7 @@ impl Layer {
         let level = event.level();
         match &self.sink {
             Sink::Stderr => {
-                let mut line = line(event, prefix_on_stderr(level));
-                line.truncate(STDERR_LINE);
+                let mut line = line(event, prefix_on_stderr(level), STDERR_LINE);
                 line.extend_from_slice(b"\r\n");
                 super::syslog::write_stderr(&line);
             }
@@ -52,11 +52,10 @@ impl Layer {
                     return;
                 };
                 if let Some(lines) = syslog.dropped() {
-                    let dropped = line(&Event::Dropped { lines }, "");
+                    let dropped = line(&Event::Dropped { lines }, "", SYSLOG_LINE);
                     syslog.send(Severity::Info, &dropped);
                 }
-                let mut line = line(event, prefix_in_syslog(level));
-                line.truncate(SYSLOG_LINE);
+                let line = line(event, prefix_in_syslog(level), SYSLOG_LINE);
                 syslog.send(severity(level), &line);
             }
         }
@@ -118,30 +117,38 @@ fn severity(level: Level) -> Severity {
     }
 }
 
-/// The text of a line, cut and escaped as OpenSSH does it.
-fn line(event: &Event, prefix: &str) -> Vec<u8> {
-    let mut text = Text(prefix.as_bytes().to_vec());
+/// The text of a line, escaped as OpenSSH does it, and shortened where that is longer than `limit`.
+fn line(event: &Event, prefix: &str, limit: usize) -> Vec<u8> {
+    let mut text = Text {
+        raw: prefix.as_bytes().to_vec(),
+        names: Vec::new(),
+    };
     text.event(event);
-    text.0.truncate(MESSAGE);
-    escape(&text.0, MESSAGE)
+    fit(&text.raw, &text.names, limit)
 }
 
-/// A line in the making, raw.
-struct Text(Vec<u8>);
+/// A line in the making.
+struct Text {
+    raw: Vec<u8>,
+    /// Where in it names stand, and other words of which no length is certain.
+    names: Vec<Range<usize>>,
+}
 
 /// Appends formatted text; names go in as bytes, by `quoted`.
 macro_rules! add {
     ($text:expr, $($arg:tt)*) => {
         // Writing to a Vec cannot fail.
-        { let _ = write!($text.0, $($arg)*); }
+        { let _ = write!($text.raw, $($arg)*); }
     };
 }
 
 impl Text {
     fn quoted(&mut self, before: &str, name: &[u8], after: &str) {
-        self.0.extend_from_slice(before.as_bytes());
-        self.0.extend_from_slice(name);
-        self.0.extend_from_slice(after.as_bytes());
+        self.raw.extend_from_slice(before.as_bytes());
+        let begin = self.raw.len();
+        self.raw.extend_from_slice(name);
+        self.names.push(begin..self.raw.len());
+        self.raw.extend_from_slice(after.as_bytes());
     }
 
     /// As `quoted`; where there is no such handle, what C prints of a null pointer, as in OpenSSH's log.
@@ -154,7 +161,7 @@ impl Text {
             Event::SessionOpened { user, address } => self.session("session opened", user, address),
             Event::SessionClosed { user, address } => self.session("session closed", user, address),
             Event::ClientVersion(version) => add!(self, "received client version {version}"),
-            Event::Complaint { text, .. } => add!(self, "{text}"),
+            Event::Complaint { text, .. } => self.quoted("", text.as_bytes(), ""),
             Event::MalformedConnection { value } => {
                 self.quoted("Malformed SSH_CONNECTION variable: \"", value, "\"")
             }
@@ -177,7 +184,7 @@ impl Text {
             Event::OutputFailed { cause } => add!(self, "write: {cause}"),
             Event::Oversized { user, address } => {
                 self.quoted("bad message from ", address, " local user ");
-                self.0.extend_from_slice(user);
+                self.quoted("", user, "");
             }
             Event::BeforeInit { request } => add!(self, "Received {request} request before init"),
             Event::Open { path, flags, mode } => {
@@ -290,7 +297,7 @@ impl Text {
                 cause,
             } => {
                 add!(self, "{function}: seek ");
-                self.quoted("\"", cut(path), "\": ");
+                self.quoted("\"", path, "\": ");
                 add!(self, "{cause}");
             }
             Event::TransferFailed {
@@ -300,7 +307,7 @@ impl Text {
                 cause,
             } => {
                 add!(self, "{function}: {what} ");
-                self.quoted("\"", cut(path), "\": ");
+                self.quoted("\"", path, "\": ");
                 add!(self, "{cause}");
             }
             Event::CopyFailed { what, cause } => {
@@ -438,7 +445,7 @@ impl Text {
     }
 }
 
-/// The first 100 bytes of a name, where OpenSSH prints it by `%.100s`.
+/// The first 100 bytes of a word that the client sends, as OpenSSH prints it, by `%.100s`. It cuts paths so as well, which are shown here.
 fn cut(name: &[u8]) -> &[u8] {
     name.get(..100).unwrap_or(name)
 }
@@ -460,9 +467,7 @@ pub fn status_text(code: u32) -> &'static str {
     TEXTS.get(code as usize).copied().unwrap_or("Unknown error")
 }
 
-/// log.c cuts a message here, before and after it is escaped (`MSGBUFSIZ` - 1).
-const MESSAGE: usize = 1023;
-/// On stderr the line end has to fit as well.
-const STDERR_LINE: usize = MESSAGE - 2;
-/// `syslog(pri, "%.500s", …)`.
+/// How long a line is that log.c writes to stderr, its line end aside: it is made in 1024 bytes (`MSGBUFSIZ`), with CR LF and a NUL.
+const STDERR_LINE: usize = 1024 - 3;
+/// The same in syslog: `syslog(pri, "%.500s", …)`.
 const SYSLOG_LINE: usize = 500;

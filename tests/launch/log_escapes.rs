@@ -1,4 +1,4 @@
-//! No name can forge a line of the log: how bytes read in it, and where long lines are cut.
+//! No name can forge a line of the log: how bytes read in it, and how long lines are.
 
 use crate::log_lines::SSH_CONNECTION;
 use crate::support::log::{Line, Syslog};
@@ -100,42 +100,42 @@ fn on_stderr_names_are_escaped_as_in_syslog() {
 }
 
 #[test]
-fn long_lines_are_cut_in_syslog_where_openssh_cuts_them() {
-    let lengths = [
-        400, 480, 485, 487, 488, 489, 490, 500, 900, 1000, 1010, 1011, 1012, 1013, 1100, 2000, 4000,
-    ];
-    for byte in [b'a', b'\n', b'\\', 0xff] {
-        let names: Vec<_> = lengths.iter().map(|length| vec![byte; *length]).collect();
+fn lines_that_fit_are_openssh_s_to_the_last_byte() {
+    // What fits behind `stat name "` and before the last quotation mark: of 500 bytes in syslog, and of 1021 on stderr.
+    let fitting = |limit: usize, width: usize| {
+        let most = (limit - 12) / width;
+        [1, most / 2, most - 1, most]
+    };
+    for (byte, width) in [(b'a', 1), (b'\n', 2), (b'\\', 2), (0xff, 4)] {
+        let names = fitting(500, width).map(|length| vec![byte; length]);
         let (ours, theirs) = (in_syslog(under_test(), &names), in_syslog(OPENSSH, &names));
-        for ((ours, theirs), length) in ours.iter().zip(&theirs).zip(lengths) {
-            assert_eq!(ours.len(), theirs.len(), "{length} times {byte:#x}");
-            assert_eq!(
-                ours.escape_ascii().to_string(),
-                theirs.escape_ascii().to_string()
-            );
-            assert!(ours.len() <= 500);
-        }
-        assert_eq!(ours.len(), theirs.len());
+        assert_eq!(ours.len(), names.len());
+        assert_eq!(ours, theirs, "{byte:#x}");
+    }
+    // Of plain names and of those whose escapes are the same on stderr and in syslog.
+    for (byte, width) in [(b'a', 1), (b'\\', 2)] {
+        let names = fitting(1021, width).map(|length| vec![byte; length]);
+        let (ours, theirs) = (on_stderr(under_test(), &names), on_stderr(OPENSSH, &names));
+        assert_eq!(ours.len(), names.len());
+        assert_eq!(ours, theirs, "{byte:#x}");
     }
 }
 
 #[test]
-fn long_lines_are_cut_on_stderr_where_openssh_cuts_them() {
-    // Of plain names and of those whose escapes are the same on stderr and in syslog.
-    let lengths = [
-        900, 1000, 1005, 1008, 1009, 1010, 1011, 1012, 1013, 1100, 2000, 4000,
-    ];
-    for byte in [b'a', b'\\'] {
-        let names: Vec<_> = lengths.iter().map(|length| vec![byte; *length]).collect();
-        let (ours, theirs) = (on_stderr(under_test(), &names), on_stderr(OPENSSH, &names));
-        for ((ours, theirs), length) in ours.iter().zip(&theirs).zip(lengths) {
-            assert_eq!(
-                ours.escape_ascii().to_string(),
-                theirs.escape_ascii().to_string(),
-                "{length} times {byte:#x}"
-            );
-        }
-        assert_eq!(ours.len(), theirs.len());
+fn lines_that_do_not_fit_are_as_long_as_openssh_s_and_end_whole() {
+    // OpenSSH's end in the midst of the name: who pads a path is not told by it.
+    for byte in [b'a', b'\n', b'\\', 0xff] {
+        let names = [1100, 2000, 4000, 200_000].map(|length| vec![byte; length]);
+        let check = |lines: Vec<Vec<u8>>, limit: usize, end: &[u8]| {
+            assert_eq!(lines.len(), names.len());
+            for line in lines {
+                let text = line.escape_ascii().to_string();
+                assert!((limit - 20..=limit).contains(&line.len()), "{text}");
+                assert!(line.ends_with(end), "{text}");
+            }
+        };
+        check(in_syslog(under_test(), &names), 500, b"\"");
+        check(on_stderr(under_test(), &names), 1023, b"\"\r\n");
     }
 }
 

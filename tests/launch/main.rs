@@ -17,6 +17,7 @@ mod forced_command;
 mod log;
 mod log_escapes;
 mod log_lines;
+mod log_long;
 mod log_socket;
 mod login_shell;
 mod manual;
