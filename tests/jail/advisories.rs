@@ -1,6 +1,9 @@
 //! The known holes of this field that concern paths and links, one test each: the same is done to ours in its jail, and
 //! the disk is judged. Those that concern commands and shells are in `advisories_shells.rs`.
 //!
+//! A row names a class of mistakes. What is sent are plain members of that class, made for the guard of this server; nothing that
+//! was written to pass the check of another product.
+//!
 //! | reference | product | what happened |
 //! |---|---|---|
 //! | CVE-2017-15906 | OpenSSH sftp-server | read-only mode let OPEN with CREAT make empty files |
@@ -76,13 +79,8 @@ fn read_only_mode_creates_no_empty_file_as_in_cve_2017_15906() {
     for flags in [&["-R"][..], &["--bind", "/r=BASE/ext:ro"]] {
         let mut server = start(&ground, flags);
         let top = if flags[0] == "-R" { "" } else { "/r" };
-        for pflags in [
-            pflags::CREAT,
-            pflags::READ | pflags::CREAT,
-            W | pflags::CREAT,
-            pflags::READ | pflags::CREAT | pflags::TRUNC,
-            pflags::CREAT | pflags::EXCL,
-        ] {
+        // Whatever other flags stand beside it.
+        for pflags in (0..64).filter(|flags| flags & pflags::CREAT != 0) {
             let reply = server.call(&request::open(format!("{top}/new"), pflags, &Attrs::NONE));
             assert_ne!(reply.code(), code::OK, "{pflags:#x}");
         }
@@ -357,7 +355,8 @@ fn a_path_means_one_thing_to_all_as_in_cve_2026_30914() {
             );
         }
     }
-    for path in ["/b\\f", "/b/..\\f", "/b%2ff", "/b/\u{2025}/f", "/b/.. /f"] {
+    // Bytes are not decoded, folded or trimmed: these are other names.
+    for path in ["\\b\\f", "/%62/f", "/b/\u{ff46}", "/B/f", "/b/f ", "/b /f"] {
         absent(&mut server, &request::stat(path));
     }
     assert_eq!(ground.base.read("ext/f"), b"inside");

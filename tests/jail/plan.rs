@@ -164,8 +164,8 @@ pub(crate) fn odd_names() -> Vec<Vec<u8>> {
         b"-rf".to_vec(),
         b"*".to_vec(),
         b"...".to_vec(),
-        b"\\..\\..\\f".to_vec(),
-        b"%2e%2e%2f".to_vec(),
+        b"\\d\\f".to_vec(),
+        b"%64%66".to_vec(),
         b"N".repeat(255),
     ]
 }

@@ -56,7 +56,7 @@ fn every_byte() -> Vec<Vec<u8>> {
         b"a\"b",
         b"a'b",
         b"\xc3\xa9",
-        b"%s%n%d",
+        b"%s%d%%",
         b"\n1",
         b"\x011",
         b"\\",
@@ -147,7 +147,7 @@ fn the_address_is_what_stands_before_the_first_blank_and_escaped_too() {
         ("192.0.2.7 ", "192.0.2.7"),
         (" 5 6", ""),
         ("a\nb\\ 1 2 3", "a\\nb\\\\"),
-        ("%s%n 1 2", "%s%n"),
+        ("%s%d 1 2", "%s%d"),
     ] {
         let tree = Tree::new();
         for program in [under_test(), OPENSSH.into()] {

@@ -103,7 +103,7 @@ fn any_byte_but_nul_and_slash_may_stand_in_a_name() {
     assert_eq!(tree.names("").len(), 254);
 }
 
-/// NFC and NFD of the same letter, half a sequence, overlong forms, and a byte order mark: five names.
+/// NFC and NFD of the same letter, half a sequence, an `a` in more bytes than it takes, and a byte order mark: names of their own.
 #[test]
 fn names_are_not_normalised_or_folded() {
     let (tree, mut server) = start();
@@ -111,7 +111,7 @@ fn names_are_not_normalised_or_folded() {
         "\u{e9}".as_bytes(),
         "e\u{301}".as_bytes(),
         b"\xc3",
-        b"\xc0\xae\xc0\xae",
+        b"\xc1\xa1",
         "\u{feff}a".as_bytes(),
         b"a",
         b"A",

@@ -195,7 +195,7 @@ fn names_of_bytes_that_are_no_utf8_are_found() {
         b"*?[",
         b"\"'\\",
         b"...",
-        b"%s%n",
+        b"%s%d",
     ] {
         tree.file(name, name);
         assert_eq!(
