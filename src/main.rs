@@ -16,7 +16,7 @@ use sftp_server::fs::{self, SetUp, View};
 use sftp_server::identity::{self, Login};
 use sftp_server::launch::{self, Launch, Patience, Refusal};
 use sftp_server::log::{self, Event, Facility, Level, Target};
-use sftp_server::sandbox::{self, Missing, Tree, limits};
+use sftp_server::sandbox::{self, Missing, Report, Tree, limits};
 use sftp_server::session::greeting::Greeting;
 use sftp_server::session::serve::{End, Error, serve};
 use sftp_server::session::{Session, cause, signals};
@@ -126,8 +126,10 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
             view.upload_atomically();
         }
     }
-    if let Err(missing) = lock(settings.sandbox, &view, settings.policy.read_only) {
-        return fail(&missing.to_string());
+    match lock(settings.sandbox, &view, settings.policy.read_only) {
+        Ok(report) if report.keeps_out_of_memory() => {}
+        Ok(_) => view.guard_processes(),
+        Err(missing) => return fail(&missing.to_string()),
     }
     let session = Session::new(
         view,
@@ -176,7 +178,7 @@ fn view(jail: Option<Jail>, login: &Login) -> Result<View, SetUp> {
 }
 
 /// Locks the process in, once what lies outside has been opened and read.
-fn lock(mode: sandbox::Mode, view: &View, read_only: bool) -> Result<(), Missing> {
+fn lock(mode: sandbox::Mode, view: &View, read_only: bool) -> Result<Report, Missing> {
     let trees = view.trees().map(|trees| {
         identity::warm();
         log::time::warm();
@@ -191,7 +193,7 @@ fn lock(mode: sandbox::Mode, view: &View, read_only: bool) -> Result<(), Missing
     log::emit(Level::Info, || Event::Locked {
         report: report.to_string(),
     });
-    Ok(())
+    Ok(report)
 }
 
 /// How long the first request may take, and the line for a client that means something else.

@@ -13,6 +13,7 @@ mod open;
 mod ops;
 mod pipe;
 mod place;
+mod procfs;
 mod protect;
 mod rename;
 mod resolve;

@@ -96,6 +96,7 @@ impl View {
         });
         if changed {
             list.remote = None;
+            self.procfs.forget();
         }
         changed
     }

@@ -125,7 +125,11 @@ impl View {
                     ..Guard::default()
                 };
                 let appends = how.has(OFlag::O_APPEND);
-                return Ok(File::new(create(place, how)?, appends, guard));
+                let fd = create(place, how)?;
+                if self.guards_processes() {
+                    self.spares_processes(&fstat(&fd)?, writes, || Ok(&fd))?;
+                }
+                return Ok(File::new(fd, appends, guard));
             };
             let follow = if aim == Aim::Link {
                 Follow::No
@@ -161,7 +165,14 @@ impl View {
                 ..Guard::default()
             };
             let appends = how.has(OFlag::O_APPEND);
+            let spares = || match &there {
+                Some(stat) => {
+                    self.spares_processes(stat, writes, || place.open(OFlag::O_PATH, Mode::empty()))
+                }
+                None => Ok(()),
+            };
             let Some(judge) = self.judge() else {
+                spares()?;
                 if how.whole.is_some() {
                     return self.open_whole(place, how, there.as_ref(), guard);
                 }
@@ -181,6 +192,7 @@ impl View {
             judge.judge(&deeds)?;
             fits?;
             plain?;
+            spares()?;
             guard.judged(judge, place.canonical(), appends, there.is_none());
             if how.whole.is_some() {
                 return self.open_whole(place, how, there.as_ref(), guard);

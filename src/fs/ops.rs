@@ -97,6 +97,7 @@ impl View {
             }
             self.changeable(place, Some(&stat), Change::Alter)?;
             let goes = self.allows(&[Deed::at(Effect::Resize(size as u64), place, Some(&stat))])?;
+            self.spares_processes(&stat, true, || place.open(OFlag::O_PATH, Mode::empty()))?;
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
             if self.is_judged() && Id::of_fd(&file)? != Id::of(&stat) {
                 return Err(Error::Link);

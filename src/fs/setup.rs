@@ -12,6 +12,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::mounts::Mounts;
 use super::place::{Id, kind};
+use super::procfs::Procfs;
 use super::protect::{Guarded, Protect, Trace};
 use super::resolve::Aim;
 use super::view::{Jail, Judging, Kind, Point, Start, Tree, View};
@@ -92,6 +93,7 @@ impl View {
             kind: Kind::Jail(jail),
             judging: Judging::default(),
             mounts,
+            procfs: Procfs::default(),
         })
     }
 

@@ -16,6 +16,7 @@ use super::direct::Near;
 use super::judge::{Deed, Judge, Verdict};
 use super::mounts::Mounts;
 use super::place::{Dirfd, Id};
+use super::procfs::Procfs;
 use super::protect::Protect;
 use super::resolve::{Aim, OPEN, PATH_MAX, Step};
 use super::upload::Uploads;
@@ -28,6 +29,7 @@ pub struct View {
     pub(super) kind: Kind,
     pub(super) judging: Judging,
     pub(super) mounts: Arc<Mounts>,
+    pub(super) procfs: Procfs,
 }
 
 /// What is asked and kept to, beside what the trees themselves say.
@@ -127,6 +129,7 @@ impl View {
                 ..Judging::default()
             },
             mounts: Arc::default(),
+            procfs: Procfs::of_host(),
         }
     }
 

@@ -114,6 +114,12 @@ pub fn enter(mode: Mode, trees: Option<&[Tree<'_>]>) -> Result<Report, Missing> 
 }
 
 impl Report {
+    /// Whether the memory of processes, this one and others, is closed to an ordinary user's session.
+    #[must_use]
+    pub fn keeps_out_of_memory(&self) -> bool {
+        self.limits.is_ok() && self.landlock.abi >= 2
+    }
+
     /// What lacks of that which `require` asks for, and the remedy.
     ///
     /// That is `no_new_privs` and seccomp, by which nothing is ever executed and no network is reached. With a root also

@@ -26,6 +26,7 @@ mod name_services;
 mod names;
 mod plan;
 mod probes;
+mod procfs;
 mod protect;
 mod protect_folded;
 mod protect_links;

@@ -1,0 +1,96 @@
+//! Files of procfs are opened for reading alone, and the memory of a process is not opened at all.
+//!
+//! Root writes by them into the memory of any process, this one too, where `PR_SET_DUMPABLE` keeps out other users alone; sets what the
+//! kernel runs (`/proc/sys/kernel/core_pattern`); and restarts the machine. A session of SFTP has nothing to write there.
+//!
+//! What counts is the file system, which [`View`] asks the kernel for, not the path: links, binds and mounts elsewhere lead there too.
+//! In a jail, and where rules are asked, that is free: the attributes of the file are known already, and no file on a disk has a device
+//! without a driver. In the host's tree, where the kernel resolves the path, it takes one system call, which is made only where no
+//! other lock holds: for root, and without the locks that keep a session out of the memory of processes.
+//!
+//! Source: proc(5); linux/fs/proc/base.c.
+
+use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::sys::stat::{SFlag, major};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+
+use super::ops::FileStat;
+use super::place::kind;
+use super::{Answer, View, again};
+
+/// What is known of devices without a driver.
+#[derive(Debug, Default)]
+pub(super) struct Procfs {
+    /// Whether files in the host's tree are looked at as well.
+    in_host: bool,
+    /// Those that are not procfs: tmpfs, btrfs, overlayfs, NFS and the like.
+    others: Mutex<Vec<u64>>,
+}
+
+impl Procfs {
+    pub(super) fn of_host() -> Self {
+        Self {
+            in_host: nix::unistd::geteuid().is_root(),
+            ..Self::default()
+        }
+    }
+
+    /// Forgets what is known, since something was mounted.
+    pub(super) fn forget(&self) {
+        self.others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn has(&self, device: u64, file: impl AsFd) -> Answer<bool> {
+        if major(device) != 0 {
+            return Ok(false);
+        }
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if others.contains(&device) {
+            return Ok(false);
+        }
+        let found = again(|| fstatfs(&file))?.filesystem_type() == PROC_SUPER_MAGIC;
+        if !found {
+            others.push(device);
+        }
+        Ok(found)
+    }
+}
+
+impl View {
+    /// Looks at every file that is opened, whoever's session it is: no lock keeps it out of the memory of processes.
+    pub fn guard_processes(&mut self) {
+        self.procfs.in_host = true;
+    }
+
+    pub(super) fn guards_processes(&self) -> bool {
+        self.procfs.in_host
+    }
+
+    /// Whether `file`, of which the attributes are known, may be opened, for writing or not.
+    ///
+    /// # Errors
+    /// `EACCES` in procfs; as fstatfs(2).
+    pub(super) fn spares_processes<F: AsFd>(
+        &self,
+        stat: &FileStat,
+        writes: bool,
+        file: impl FnOnce() -> Answer<F>,
+    ) -> Answer<()> {
+        // Of links that are not followed, and of directories, nothing is written.
+        if kind(stat) != SFlag::S_IFREG || major(stat.st_dev) != 0 {
+            return Ok(());
+        }
+        // `mem` is the one file of a process with this mode, which cannot be changed; its name is another where it is mounted by itself.
+        let memory = stat.st_mode & 0o777 == 0o600;
+        if (writes || memory) && self.procfs.has(stat.st_dev, file()?)? {
+            return Err(Errno::EACCES.into());
+        }
+        Ok(())
+    }
+}
