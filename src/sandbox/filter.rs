@@ -16,6 +16,8 @@ pub enum Answer {
     Allow,
     /// Carries it out where one of these holds, otherwise [`Answer::Refuse`].
     AllowIf(&'static [Argument]),
+    /// Carries it out where all of these hold, otherwise [`Answer::Refuse`].
+    AllowAll(&'static [Argument]),
     /// Carries it out where the first argument is this number, otherwise [`Answer::Refuse`].
     AllowFor(u32),
     /// Fails with `ENOSYS`, as if there were no such call: a C library then tries another way.
@@ -42,6 +44,16 @@ impl Argument {
         Self {
             argument,
             mask: u32::MAX,
+            value,
+        }
+    }
+
+    /// The argument is this number, of the bits in `mask`.
+    #[must_use]
+    pub const fn masked(argument: u8, mask: u32, value: u32) -> Self {
+        Self {
+            argument,
+            mask,
             value,
         }
     }
@@ -134,15 +146,18 @@ impl Backwards {
             Answer::Allow => ALLOW,
             Answer::Refuse => REFUSE,
             Answer::Kill => KILL,
-            Answer::AllowFor(number) => self.argument(Argument::is(0, number), REFUSE),
+            Answer::AllowFor(number) => self.argument(Argument::is(0, number), ALLOW, REFUSE),
             Answer::AllowIf(arguments) => arguments.iter().fold(REFUSE, |otherwise, wanted| {
-                self.argument(*wanted, otherwise)
+                self.argument(*wanted, ALLOW, otherwise)
             }),
+            Answer::AllowAll(arguments) => arguments
+                .iter()
+                .fold(ALLOW, |next, wanted| self.argument(*wanted, next, REFUSE)),
         }
     }
 
-    fn argument(&mut self, wanted: Argument, otherwise: Place) -> Place {
-        self.test(libc::BPF_JEQ, wanted.value, ALLOW, otherwise);
+    fn argument(&mut self, wanted: Argument, then: Place, otherwise: Place) -> Place {
+        self.test(libc::BPF_JEQ, wanted.value, then, otherwise);
         if wanted.mask != u32::MAX {
             self.push(statement(MASK, wanted.mask));
         }
@@ -216,6 +231,7 @@ mod tests {
     use seccompiler::{BpfProgram, TargetArch};
 
     const EITHER: &[Argument] = &[Argument::is(1, 7), Argument::lacks(2, 4)];
+    const BOTH: &[Argument] = &[Argument::is(1, 7), Argument::masked(2, 0xc, 8)];
 
     /// Runs a program as the kernel does; arguments 0 to 2.
     fn run(program: &BpfProgram, architecture: u32, number: u32, arguments: [u32; 3]) -> u32 {
@@ -250,11 +266,12 @@ mod tests {
     fn each_number_gets_its_answer_however_many_there_are() {
         // 900 rows, so that tests have to reach farther than they can.
         for rows in [0, 1, 2, 5, 130, 900] {
-            let answer = |number: u32| match number % 5 {
+            let answer = |number: u32| match number % 6 {
                 0 => Answer::Allow,
                 1 => Answer::Kill,
                 2 => Answer::AllowIf(EITHER),
                 3 => Answer::AllowFor(4242),
+                4 => Answer::AllowAll(BOTH),
                 _ => Answer::Refuse,
             };
             let answers = (0..rows).map(|number| (number, answer(number)));
@@ -273,7 +290,9 @@ mod tests {
                 for (arguments, allowed) in [
                     ([1, 7, 4], either),
                     ([1, 1, 3], either),
-                    ([4242, 1, 4], number % 5 == 3 && number < rows),
+                    ([4242, 1, 4], number % 6 == 3 && number < rows),
+                    ([1, 7, 12], either),
+                    ([1, 7, 9], either || number % 6 == 4 && number < rows),
                 ] {
                     let end = ends(number, arguments) == libc::SECCOMP_RET_ALLOW;
                     assert_eq!(

@@ -2,6 +2,20 @@
 //!
 //! What a row allows is free: the kernel asks the filter for no call that is allowed whatever its arguments are.
 //! A call that fails here fails with `ENOSYS`, for which C libraries have another way.
+//!
+//! Each row was read argument by argument for what it allows beyond its reason. Where an argument tells, the row has a condition,
+//! which tests/jail/locks.rs tries. Of rows without one the arguments are of four kinds:
+//!
+//! - Descriptors, addresses, sizes and flags that concern the process alone. Of others, sched_getaffinity(2) tells which processors they use:
+//!   C libraries ask it for the number of a thread, which no filter knows.
+//! - Paths and modes, with the rights of the user and, with a root, of Landlock. No argument tells a directory from a file, so that setuid
+//!   and setgid bits, which a client may set on directories, are masked off files by the program alone. Owner, mode, times and attributes
+//!   of files outside a root are beyond Landlock, too: see the manual.
+//! - What lies in memory, where no filter looks: the flags and the mode of openat2(2), which open(2) has as well; the address of connect(2)
+//!   and what sendmsg(2) carries, by which every local socket that has a path and lets the user in can be spoken to (the user's D-Bus or
+//!   Docker run programs); the name of an extended attribute, of which root can set any.
+//! - The mode of openat(2): a condition would cost time at each OPEN. A file that is created with the setuid bit loses it when an ordinary
+//!   user writes to it.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -27,9 +41,11 @@ fn answers(pid: u32, modules: bool) -> Vec<(u32, Answer)> {
     let rows = SEEN.iter().chain(ELSEWHERE);
     let allow = rows.map(|(call, condition, _)| {
         let answer = match condition {
-            NoCode if !modules => Answer::AllowIf(NO_CODE),
-            Always | NoCode => Answer::Allow,
+            NoCode if modules => Answer::AllowIf(NO_WRITABLE_CODE),
+            NoCode => Answer::AllowIf(NO_CODE),
+            Always => Answer::Allow,
             OneOf(arguments) => Answer::AllowIf(arguments),
+            All(arguments) => Answer::AllowAll(arguments),
             Ourselves => Answer::AllowFor(pid),
         };
         (*call, answer)
@@ -44,20 +60,26 @@ fn answers(pid: u32, modules: bool) -> Vec<(u32, Answer)> {
 pub enum Condition {
     /// Whatever its arguments are.
     Always,
-    /// Where it maps no code; or always, where the name service has modules to load.
+    /// Where it maps no code; or none that can be written, where the name service has modules to load.
     NoCode,
     /// Where an argument is one of these.
     OneOf(&'static [Argument]),
+    /// Where the arguments are all of these.
+    All(&'static [Argument]),
     /// Where its first argument is this process.
     Ourselves,
 }
 
-use Condition::{Always, NoCode, OneOf, Ourselves};
+use Condition::{All, Always, NoCode, OneOf, Ourselves};
 
 /// A system call, when it is allowed, and what it is needed for.
 pub type Row = (libc::c_long, Condition, &'static str);
 
 const NO_CODE: &[Argument] = &[Argument::lacks(2, libc::PROT_EXEC as u32)];
+const NO_WRITABLE_CODE: &[Argument] = &[
+    Argument::lacks(2, libc::PROT_EXEC as u32),
+    Argument::lacks(2, libc::PROT_WRITE as u32),
+];
 const UNIX: Condition = OneOf(&[Argument::is(0, libc::AF_UNIX as u32)]);
 /// Not among them: `F_SETOWN` and `F_SETSIG`, by which a descriptor sends signals to others.
 const FLAGS_AND_COPIES: Condition = OneOf(&[
@@ -83,7 +105,56 @@ const THREAD_FLAGS: u32 = (libc::CLONE_VM
     | libc::CLONE_PARENT_SETTID
     | libc::CLONE_CHILD_CLEARTID) as u32;
 const UNREAD: Condition = OneOf(&[Argument::is(1, libc::FIONREAD as u32)]);
-const BUFFER: Condition = OneOf(&[Argument::is(2, libc::SO_SNDBUF as u32)]);
+/// The same number is another option of another level.
+const BUFFER: Condition = All(&[
+    Argument::is(1, libc::SOL_SOCKET as u32),
+    Argument::is(2, libc::SO_SNDBUF as u32),
+]);
+/// prlimit(2) can set the limits of the user's other processes. C libraries say 0 for this one.
+const OWN_LIMITS: Condition = OneOf(&[Argument::is(0, 0)]);
+/// Not `RENAME_WHITEOUT`, which makes a device.
+const RENAME: Condition = OneOf(&[Argument::lacks(
+    4,
+    !(libc::RENAME_NOREPLACE | libc::RENAME_EXCHANGE),
+)]);
+/// Not `AT_EMPTY_PATH` and `AT_SYMLINK_FOLLOW`, by which a file that is open gets a name where it had none.
+const NAMES: Condition = OneOf(&[Argument::is(4, 0)]);
+/// Not `O_NOTIFICATION_PIPE`, which is `O_EXCL`, nor packets.
+const PIPE: Condition = OneOf(&[Argument::lacks(
+    1,
+    !(libc::O_CLOEXEC | libc::O_NONBLOCK) as u32,
+)]);
+/// To whom the socket is connected: without an address, whose length is 0.
+const TO_PEER: Condition = OneOf(&[Argument::is(5, 0)]);
+/// Not the clocks of other processes, which are negative.
+const CLOCK: Condition = OneOf(&[Argument::lacks(0, 1 << 31)]);
+/// Not the clocks that wake the machine.
+const TIMER: Condition = OneOf(&[
+    Argument::is(0, libc::CLOCK_REALTIME as u32),
+    Argument::is(0, libc::CLOCK_MONOTONIC as u32),
+    Argument::is(0, libc::CLOCK_BOOTTIME as u32),
+]);
+/// To give memory back, to have it in large pages, and the guards of stacks. Not what merges it with that of others, or declares it broken.
+const ADVICE: Condition = OneOf(&[
+    Argument::is(2, MADV_GUARD_INSTALL),
+    Argument::is(2, MADV_GUARD_INSTALL + 1),
+    Argument::is(2, libc::MADV_HUGEPAGE as u32),
+    Argument::is(2, libc::MADV_FREE as u32),
+    Argument::is(2, libc::MADV_DONTNEED as u32),
+]);
+/// As of Linux 6.13; glibc asks for it as of 2.42.
+const MADV_GUARD_INSTALL: u32 = 102;
+/// Not those that lend a priority. The commonest is the last, which is asked first.
+const FUTEX: Condition = OneOf(&[
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_REQUEUE as u32),
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_CMP_REQUEUE as u32),
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_WAKE_OP as u32),
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_WAKE_BITSET as u32),
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_WAIT as u32),
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_WAIT_BITSET as u32),
+    Argument::masked(1, FUTEX_OPERATION, libc::FUTEX_WAKE as u32),
+]);
+const FUTEX_OPERATION: u32 = libc::FUTEX_CMD_MASK as u32;
 
 /// What is made in the sessions of our tests, on x86-64 with glibc 2.36. One of them compares.
 pub const SEEN: &[Row] = &[
@@ -137,7 +208,7 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_splice, Always, "READ into a pipe or a socket"),
     (
         libc::SYS_pipe2,
-        Always,
+        PIPE,
         "READ into a pipe, through one of ours",
     ),
     (
@@ -188,10 +259,10 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_renameat, Always, "posix-rename"),
     (
         libc::SYS_renameat2,
-        Always,
+        RENAME,
         "RENAME, which replaces nothing",
     ),
-    (libc::SYS_linkat, Always, "hardlink"),
+    (libc::SYS_linkat, NAMES, "hardlink"),
     (libc::SYS_symlinkat, Always, "SYMLINK"),
     (libc::SYS_umask, Always, "an exact mode at OPEN"),
     // The log and names.
@@ -219,13 +290,13 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_rseq, Always, "a thread begins"),
     (libc::SYS_set_robust_list, Always, "a thread begins"),
     (libc::SYS_sched_getaffinity, Always, "a thread's stack"),
-    (libc::SYS_futex, Always, "threads wait for each other"),
-    (libc::SYS_madvise, Always, "a thread gives its stack back"),
+    (libc::SYS_futex, FUTEX, "threads wait for each other"),
+    (libc::SYS_madvise, ADVICE, "a thread gives its stack back"),
     (libc::SYS_exit, Always, "a thread ends"),
     // The end.
     (
         libc::SYS_prlimit64,
-        Always,
+        OWN_LIMITS,
         "how many handles a client may have",
     ),
     (
@@ -269,7 +340,7 @@ pub const ELSEWHERE: &[Row] = &[
     (libc::SYS_mremap, Always, "buffers, when they grow"),
     (
         libc::SYS_clock_gettime,
-        Always,
+        CLOCK,
         "the time, where the vDSO cannot tell",
     ),
     (libc::SYS_getrandom, Always, "hash tables; userdb"),
@@ -292,7 +363,7 @@ pub const ELSEWHERE: &[Row] = &[
         Always,
         "/dev/log after a restart; nscd, sssd, userdb",
     ),
-    (libc::SYS_sendto, Always, "the log; nscd, sssd, userdb"),
+    (libc::SYS_sendto, TO_PEER, "the log; nscd, sssd, userdb"),
     (libc::SYS_recvfrom, Always, "nscd, sssd, userdb"),
     (libc::SYS_readv, Always, "nscd: a group with its members"),
     (
@@ -302,7 +373,7 @@ pub const ELSEWHERE: &[Row] = &[
     ),
     (libc::SYS_sendmsg, Always, "userdb"),
     (libc::SYS_mprotect, NoCode, "a module"),
-    (libc::SYS_timerfd_create, Always, "userdb: a time limit"),
+    (libc::SYS_timerfd_create, TIMER, "userdb: a time limit"),
     (libc::SYS_timerfd_settime, Always, "userdb: a time limit"),
 ];
 

@@ -149,6 +149,87 @@ fn an_abstract_socket_is_not_connected_to() {
 }
 
 #[test]
+fn the_limits_of_another_process_stay() {
+    let victim = Victim::new();
+    let what = format!("limit:{}", victim.pid());
+    let limits = || fs::read_to_string(format!("/proc/{}/limits", victim.pid())).unwrap();
+    let before = limits();
+    assert_eq!(Inside::with("").attempt(&what), ABSENT);
+    assert_eq!(Inside::rooted("").attempt(&what), ABSENT);
+    assert_eq!(limits(), before);
+    assert_eq!(Inside::with("seccomp").attempt(&what), Done);
+    assert_ne!(limits(), before);
+    // As a C library asks for its own.
+    assert_eq!(Inside::with("").attempt("limit:0"), Done);
+}
+
+#[test]
+fn a_rename_makes_no_device() {
+    let mut locked = Inside::with("");
+    assert_eq!(locked.attempt("whiteout"), ABSENT);
+    assert_eq!(locked.tree.read("bait"), b"bait");
+    assert_eq!(locked.attempt("exchange"), Done);
+    assert_ne!(Inside::with("seccomp").attempt("whiteout"), ABSENT);
+}
+
+#[test]
+fn a_link_is_made_of_a_name_alone() {
+    let mut locked = Inside::with("");
+    assert_eq!(locked.attempt("link-followed"), ABSENT);
+    assert_eq!(locked.attempt("link-of-descriptor"), ABSENT);
+    assert!(!locked.tree.has("linked"));
+    let mut open = Inside::with("seccomp");
+    assert_ne!(open.attempt("link-of-descriptor"), ABSENT);
+    assert_eq!(open.attempt("link-followed"), Done);
+    assert_eq!(open.tree.read("linked"), b"bait");
+}
+
+#[test]
+fn a_socket_sends_to_its_peer_alone() {
+    let open = refused("send-elsewhere", ABSENT, "seccomp");
+    assert_eq!(open, Failed(libc::ENOENT));
+    let open = refused("socket-option", ABSENT, "seccomp");
+    assert_eq!(open, Failed(libc::EBADF));
+}
+
+#[test]
+fn a_pipe_hears_nothing_of_the_kernel() {
+    refused("notifications", ABSENT, "seccomp");
+}
+
+#[test]
+fn memory_is_given_back_and_neither_merged_nor_broken() {
+    refused("merge-memory", ABSENT, "seccomp");
+    refused("break-memory", ABSENT, "seccomp");
+    assert_eq!(Inside::with("").attempt("give-memory"), Done);
+}
+
+#[test]
+fn a_thread_that_waits_lends_no_priority() {
+    assert_eq!(refused("lend-priority", ABSENT, "seccomp"), Done);
+    assert_eq!(refused("lend-priority-privately", ABSENT, "seccomp"), Done);
+    assert_eq!(Inside::with("").attempt("wake"), Done);
+}
+
+#[test]
+fn the_time_is_told_and_no_clock_of_another_process() {
+    let victim = Victim::new();
+    let what = format!("clock:{}", victim.pid());
+    assert_eq!(refused(&what, ABSENT, "seccomp"), Done);
+    assert_eq!(Inside::with("").attempt("time"), Done);
+}
+
+#[test]
+fn no_timer_wakes_the_machine() {
+    refused("wake-machine", ABSENT, "seccomp");
+}
+
+#[test]
+fn no_memory_is_both_writable_and_executable() {
+    assert_eq!(refused("code", ABSENT, "seccomp"), Done);
+}
+
+#[test]
 fn a_device_hears_no_ioctl() {
     assert_eq!(refused("ioctl", ABSENT, "seccomp"), Done);
 }

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -22,9 +23,11 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -143,12 +146,52 @@ static long code(void)
 	return page == MAP_FAILED ? -1 : 0;
 }
 
+/* As ld.so maps a module. */
+static long module(void)
+{
+	int fd = open("bait", O_RDONLY);
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+	return page == MAP_FAILED ? -1 : 0;
+}
+
+/* Sets the limits of another process. */
+static long limit(long pid)
+{
+	struct rlimit limit = { 7, 7 };
+
+	return syscall(SYS_prlimit64, pid, RLIMIT_NOFILE, &limit, NULL);
+}
+
+static long send_elsewhere(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "nobody" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	return sendto(fd, "", 1, 0, (void *)&to, sizeof to);
+}
+
+static long advise(int advice)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return madvise(page, 4096, advice);
+}
+
+static long futex(int operation)
+{
+	int word = 0;
+
+	return syscall(SYS_futex, &word, operation, 1, NULL, NULL, -1);
+}
+
 static long try(const char *what, long number)
 {
 	char *none[] = { NULL };
 	char byte = 0;
 	struct iovec one = { &byte, 1 };
 	long zeros[32] = { 0 };
+	int ends[2];
 
 #define IF(name, attempt) if (!strcmp(what, name)) return (attempt);
 	IF("exec", syscall(SYS_execve, "/nonexistent", none, none))
@@ -185,6 +228,24 @@ static long try(const char *what, long number)
 	IF("truncate", truncate("bait", 0))
 	IF("device", mknod("made", S_IFIFO | 0600, 0))
 	IF("code", code())
+	IF("module", module())
+	IF("limit", limit(number))
+	IF("whiteout", syscall(SYS_renameat2, AT_FDCWD, "bait", AT_FDCWD, "moved", 4))
+	IF("exchange", syscall(SYS_renameat2, AT_FDCWD, "bait", AT_FDCWD, "bait", 2))
+	IF("link-followed", linkat(AT_FDCWD, "bait", AT_FDCWD, "linked", AT_SYMLINK_FOLLOW))
+	IF("link-of-descriptor", linkat(-1, "", AT_FDCWD, "linked", AT_EMPTY_PATH))
+	IF("send-elsewhere", send_elsewhere())
+	IF("notifications", pipe2(ends, O_EXCL))
+	IF("merge-memory", advise(MADV_MERGEABLE))
+	IF("break-memory", advise(MADV_HWPOISON))
+	IF("give-memory", advise(MADV_DONTNEED))
+	IF("lend-priority", futex(FUTEX_LOCK_PI))
+	IF("lend-priority-privately", futex(FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG))
+	IF("wake", futex(FUTEX_WAKE | FUTEX_PRIVATE_FLAG))
+	IF("clock", syscall(SYS_clock_gettime, ~number << 3 | 2, zeros))
+	IF("time", syscall(SYS_clock_gettime, CLOCK_MONOTONIC, zeros))
+	IF("wake-machine", timerfd_create(CLOCK_BOOTTIME_ALARM, 0))
+	IF("socket-option", setsockopt(-1, IPPROTO_TCP, SO_SNDBUF, zeros, sizeof(int)))
 	IF("environment", environment())
 	IF("priority", syscall(SYS_getpriority, 0, 0))
 	IF("other-abi", syscall(0x40000000 + SYS_getpid))
