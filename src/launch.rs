@@ -2,15 +2,17 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::log::escape::escape;
 
 /// What is known of the start.
 #[derive(Clone, Debug, Default)]
 pub struct Launch {
-    /// What the client asked for: the text after `-c`, or `SSH_ORIGINAL_COMMAND`.
-    pub command: Option<OsString>,
+    /// The text after `-c`, as a login shell gets it: the client's word, or that of a forced command, which look the same.
+    pub shell: Option<OsString>,
+    /// `SSH_ORIGINAL_COMMAND`: what the client asked for, where sshd runs a forced command instead.
+    pub original: Option<OsString>,
     /// argv\[0\]: it begins with `-` where login(1) or sshd start a login shell.
     pub program: OsString,
     /// Whether standard input is a terminal.
@@ -31,15 +33,41 @@ pub enum Patience {
 }
 
 impl Launch {
+    /// Whether all that the text after `-c` says is kept to, if it names an SFTP server: what concerns the log alone is dropped.
+    ///
+    /// sshd gives a login shell a forced command, a `command=` of one key for example, and a Subsystem line as it gives it the client's own
+    /// words. Who wrote `--root` there wants to lock somebody in, and is not to find the whole host served; a client's word that locks
+    /// the client in is no loss. `SSH_ORIGINAL_COMMAND` does not tell them apart: a client that asks for a shell has a forced command run
+    /// without it.
+    ///
+    /// # Errors
+    /// [`Unheard`].
+    pub fn heard(&self) -> Result<(), Unheard> {
+        let Some(command) = &self.shell else {
+            return Ok(());
+        };
+        let command = command.as_bytes();
+        if !asks_for_sftp(command, self.program.as_bytes()) {
+            return Ok(());
+        }
+        match words(command).and_then(|words| unheard(words.get(1..)?)) {
+            Some(word) => Err(Unheard(word)),
+            None => Ok(()),
+        }
+    }
+
     /// How to begin, or what to refuse.
     ///
     /// # Errors
-    /// [`Refusal`], where nothing that may come on standard input could make this an SFTP session.
+    /// [`Refusal`], where nothing that may come on standard input could make this an SFTP session: a login with a terminal, and, as a
+    /// login shell, a forced command that is another program.
     pub fn patience(self) -> Result<Patience, Refusal> {
         let program = self.program.into_vec();
         let login_shell = program.starts_with(b"-");
-        match self.command.map(OsString::into_vec) {
+        let forced = self.shell.is_some() && self.original.is_some();
+        match self.shell.or(self.original).map(OsString::into_vec) {
             Some(command) if asks_for_sftp(&command, &program) => Ok(Patience::Unlimited),
+            Some(command) if forced => Err(Refusal(Some(command))),
             Some(command) => Ok(Patience::Short(Refusal(Some(command)))),
             None if self.terminal => Err(Refusal(None)),
             None if login_shell => Ok(Patience::Short(Refusal(None))),
@@ -68,15 +96,79 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// A word behind `-c` that is not kept to, and would change what is served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot apply \"{}\" from a command that the login shell is given (-c), where it could be the client's word; set it in \
+     /etc/ssh/sftp_server.toml, or give the account another login shell",
+    String::from_utf8_lossy(&escape(.0, MAX_QUOTED))
+)]
+pub struct Unheard(Vec<u8>);
+
+/// The first of these words of a command line that does not concern the log alone: an option without its value, or an operand.
+fn unheard(words: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let value = match logs(word) {
+            Logs::Value(value) => Some(value),
+            Logs::NextWord => words.next().map(Vec::as_slice),
+            Logs::Nothing => None,
+            Logs::Not(option) => return Some(option),
+        };
+        // An option that somebody forgot the value of the one before it for.
+        if let Some(option) = value.filter(|value| value.starts_with(b"-")) {
+            return Some(option.to_vec());
+        }
+    }
+    None
+}
+
+/// What of a word concerns the log.
+enum Logs<'w> {
+    /// All of it, and the next word is the value.
+    NextWord,
+    /// All of it, with this value.
+    Value(&'w [u8]),
+    /// All of it, without a value.
+    Nothing,
+    /// Not this.
+    Not(Vec<u8>),
+}
+
+fn logs(word: &[u8]) -> Logs<'_> {
+    if let Some(long) = word.strip_prefix(b"--").filter(|long| !long.is_empty()) {
+        let equals = long.iter().position(|byte| *byte == b'=');
+        let (name, value) = long.split_at(equals.unwrap_or(long.len()));
+        return match name {
+            b"log-stderr" => Logs::Nothing,
+            b"log-facility" | b"log-level" => value.get(1..).map_or(Logs::NextWord, Logs::Value),
+            _ => Logs::Not([b"--", name].concat()),
+        };
+    }
+    let Some(mut letters) = word.strip_prefix(b"-").filter(|rest| !rest.is_empty()) else {
+        return Logs::Not(word.to_vec());
+    };
+    while let Some((letter, rest)) = letters.split_first() {
+        match letter {
+            b'e' => letters = rest,
+            b'f' | b'l' if rest.is_empty() => return Logs::NextWord,
+            b'f' | b'l' => return Logs::Value(rest),
+            letter => return Logs::Not(vec![b'-', *letter]),
+        }
+    }
+    Logs::Nothing
+}
+
 /// Whether the first word's basename is that of an SFTP server or our own, and no shell would do more than run it.
 ///
-/// Quotes and backslashes are those of sh(1); whatever the arguments are, they are dropped.
+/// Quotes and backslashes are those of sh(1).
 fn asks_for_sftp(command: &[u8], program: &[u8]) -> bool {
-    let Some(word) = first_word(command) else {
+    let words = words(command).unwrap_or_default();
+    let Some(word) = words.first() else {
         return false;
     };
     let own = basename(program.strip_prefix(b"-").unwrap_or(program));
-    let name = basename(&word);
+    let name = basename(word);
     matches!(name, b"sftp-server" | b"internal-sftp") || (!name.is_empty() && name == own)
 }
 
@@ -84,26 +176,21 @@ fn basename(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
-/// The first word of a command without unquoted metacharacters; none where a shell would see more in it than words.
+/// The words of a command without unquoted metacharacters; none where a shell would see more in it than words.
 ///
 /// An equals sign counts as one in the first word: before the command it would be an assignment.
-fn first_word(command: &[u8]) -> Option<Vec<u8>> {
-    let mut words = 0;
+fn words(command: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
     let mut word = Vec::new();
     let mut in_word = false;
-    let mut first = Vec::new();
     let mut bytes = command.iter().copied();
     while let Some(byte) = bytes.next() {
         match byte {
             b' ' | b'\t' => {
                 if in_word {
-                    words += 1;
-                    if words == 1 {
-                        first = std::mem::take(&mut word);
-                    }
+                    words.push(std::mem::take(&mut word));
                     in_word = false;
                 }
-                word.clear();
             }
             b'\'' => {
                 in_word = true;
@@ -136,17 +223,17 @@ fn first_word(command: &[u8]) -> Option<Vec<u8>> {
             b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')' | b'$' | b'`' | b'\n' | b'\r' => {
                 return None;
             }
-            b'=' if words == 0 => return None,
+            b'=' if words.is_empty() => return None,
             byte => {
                 in_word = true;
                 word.push(byte);
             }
         }
     }
-    if words == 0 && in_word {
-        first = word;
+    if in_word {
+        words.push(word);
     }
-    (!first.is_empty()).then_some(first)
+    Some(words)
 }
 
 /// Said after 3 s of silence, where nobody can tell a slow client from a person.
@@ -156,7 +243,7 @@ const MAX_QUOTED: usize = 200;
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, asks_for_sftp};
+    use super::{Refusal, asks_for_sftp, unheard, words};
 
     #[test]
     fn a_server_by_any_path_and_with_any_arguments_is_sftp() {
@@ -198,6 +285,46 @@ mod tests {
                 !asks_for_sftp(command.as_bytes(), b"-/opt/bin/our-sftp"),
                 "{command}"
             );
+        }
+    }
+
+    #[test]
+    fn what_concerns_the_log_alone_may_be_dropped() {
+        let first = |command: &str| {
+            let words = words(format!("sftp-server {command}").as_bytes()).unwrap();
+            unheard(&words[1..]).map(|word| String::from_utf8(word).unwrap())
+        };
+        for command in [
+            "",
+            "-e",
+            "-l INFO -f LOCAL7",
+            "-lINFO -efAUTH",
+            "-l '' -e",
+            "--log-level INFO --log-facility=AUTH --log-stderr",
+            "-l",
+        ] {
+            assert_eq!(first(command), None, "{command}");
+        }
+        for (command, word) in [
+            ("-R", "-R"),
+            ("-l INFO -R", "-R"),
+            ("-eR", "-R"),
+            ("-el -R", "-R"),
+            ("-l-R", "-R"),
+            ("--log-level --root /srv/box", "--root"),
+            ("-lINFO -u077", "-u"),
+            ("-e --root=/srv/box", "--root"),
+            ("--log-level INFO --root /srv/box", "--root"),
+            ("--log-levels=INFO", "--log-levels"),
+            ("--sandbox off", "--sandbox"),
+            ("-h", "-h"),
+            ("-d '/a b'", "-d"),
+            ("'stray word' -l INFO", "stray word"),
+            ("--", "--"),
+            ("-", "-"),
+            ("-l INFO ''", ""),
+        ] {
+            assert_eq!(first(command).as_deref(), Some(word), "{command}");
         }
     }
 

@@ -71,13 +71,15 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
         Err(error) => return fail(&error.to_string()),
     };
     let launch = Launch {
-        command: settings
-            .command
-            .or_else(|| std::env::var_os("SSH_ORIGINAL_COMMAND")),
+        shell: settings.command,
+        original: std::env::var_os("SSH_ORIGINAL_COMMAND"),
         program: std::env::args_os().next().unwrap_or_default(),
         terminal: std::io::stdin().is_terminal(),
         by_sshd: std::env::var_os("SSH_CONNECTION").is_some(),
     };
+    if let Err(unheard) = launch.heard() {
+        return fail(&unheard.to_string());
+    }
     let (greeting, refusal) = match launch.patience() {
         Ok(patience) => greeting(patience),
         Err(refusal) => return refuse(refusal),

@@ -220,7 +220,9 @@ fn it_is_the_first_word_of_the_command_line_and_nothing_else() {
         server.call(&request::realpath(".")).name();
     };
     serves(ground.launch(&dir).args(["-c", "check"]));
-    serves(ground.launch(&dir).args(["-c", "sftp-server check --json"]));
+    let refused = ground.launch(&dir).args(["-c", "sftp-server check --json"]);
+    let refused = refused.run(Stdio::null(), Stdio::piped());
+    assert_eq!(refused.stdout, b"", "no answer, and no session");
     serves(ground.launch(&dir).args(["--command=check"]));
     serves(
         ground

@@ -153,14 +153,23 @@ fn what_follows_c_configures_nothing_and_the_default_file_does() {
     let outside = Ground::new("umask = \"013\"");
     let commands = [
         "sftp-server".to_owned(),
+        "sftp-server -l INFO".to_owned(),
         "sftp-server --no-config".to_owned(),
         "sftp-server -u 014 -R".to_owned(),
         format!("sftp-server --config {}", outside.path()),
         "sftp-server check".to_owned(),
         "sftp-server explain open /x".to_owned(),
     ];
-    for command in &commands {
-        for words in [["-c", command], ["--command", command]] {
+    for (number, command) in commands.iter().enumerate() {
+        // What could be a forced command's that means something is refused behind -c.
+        let shell = [["-c", command], ["--command", command]];
+        for words in shell.iter().filter(|_| number > 1) {
+            let launch = ground.default(&dir).args(words);
+            let finished = launch.run(Stdio::null(), Stdio::piped());
+            assert_eq!(finished.status.code(), Some(1), "{command}");
+            assert_eq!(finished.stdout, b"", "{command}");
+        }
+        for words in shell.iter().filter(|_| number < 2) {
             let launch = ground.default(&dir).args(words);
             assert_eq!(umask(launch, &dir), 0o012, "{command}");
         }

@@ -124,17 +124,103 @@ fn a_login_without_command_and_terminal_is_refused_after_a_moment() {
     assert!(ran.took >= std::time::Duration::from_secs(3), "{ran:?}");
 }
 
+/// What no client of SFTP would have to say twice.
+const INIT: &str = "\0\0\0\x05\x01\0\0\0\x03";
+
+/// A forced command with these options serves nothing, whatever a client asks for, and says why wherever that can be heard.
+#[track_caller]
+fn refused_for(sshd: &Sshd, account: &Account, options: &str, named: &str) {
+    let named = sshd.place().expand(named);
+    // A client can have the forced command run by asking for a shell, too, and speak SFTP then.
+    let words = [&[HOST][..], &[HOST, "sftp-server"], &[HOST, "uptime"]];
+    // What is said to a subsystem's standard error sshd drops.
+    let subsystem = ["-s", HOST, "sftp"];
+    for ask in words.iter().copied().chain([&subsystem[..]]) {
+        let mut ssh = sshd.ssh();
+        ssh.args(["-o", &user(account)]).args(ask);
+        let ran = run(&mut ssh, Input::Text(INIT));
+        assert_eq!(ran.status.code(), Some(1), "{options} {ask:?}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{options} {ask:?}: nothing is served");
+        if ask != subsystem {
+            let begin = format!("sftp-server: cannot apply \"{named}\" from a command ");
+            assert!(ran.stderr.starts_with(&begin), "{options} {ask:?}: {ran:?}");
+            let remedy = "set it in /etc/ssh/sftp_server.toml, or give the account another";
+            assert!(ran.stderr.contains(remedy), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_key_s_options_ask_for_and_a_login_shell_cannot_do_is_refused_in_words() {
+    let (account, sshd) = account("internal-sftp");
+    for (options, named) in [
+        ("--root {dir}", "--root"),
+        ("-l INFO --root={dir} -e", "--root"),
+        ("-f AUTH -P remove", "-P"),
+        ("--no-such-flag", "--no-such-flag"),
+        ("{dir}", "{dir}"),
+    ] {
+        let key = format!(r#"command="{{server}} {options}",restrict"#);
+        sshd.authorize(&account, &key);
+        refused_for(&sshd, &account, options, named);
+    }
+}
+
+#[test]
+fn what_a_force_command_asks_for_is_refused_as_well() {
+    let options = "-l INFO -R";
+    let sshd = Sshd::root(
+        "internal-sftp",
+        &format!("ForceCommand {{server}} {options}"),
+        "",
+    );
+    let shell = sshd.place().install(&under_test());
+    let home = sshd.place().path().join("shell-home");
+    let account = Account::new(&home, shell.to_str().unwrap());
+    sshd.authorize(&account, "");
+    refused_for(&sshd, &account, options, "-R");
+}
+
+#[test]
+fn a_forced_command_that_is_another_program_serves_nothing() {
+    let (account, sshd) = account("{server}");
+    for command in ["uptime", "nice {server} --root {dir}", "{server} -R; true"] {
+        sshd.authorize(&account, &format!(r#"command="{command}",restrict"#));
+        for ask in [&["-s", HOST, "sftp"][..], &[HOST, "sftp-server"]] {
+            let mut ssh = sshd.ssh();
+            ssh.args(["-o", &user(&account)]).args(ask);
+            let ran = run(&mut ssh, Input::Text(INIT));
+            assert_eq!(ran.status.code(), Some(1), "{command} {ask:?}: {ran:?}");
+            assert_eq!(ran.stdout, "", "{command} {ask:?}");
+        }
+    }
+}
+
+#[test]
+fn what_concerns_the_log_alone_is_dropped_wherever_it_stands() {
+    let (account, sshd) = account("{server} -f AUTHPRIV -l VERBOSE");
+    for key in [
+        "",
+        r#"command="{server} -l INFO -e --log-facility=LOCAL0",restrict"#,
+    ] {
+        sshd.authorize(&account, key);
+        session_works(
+            &sshd,
+            &["-o", &user(&account)],
+            account.home.to_str().unwrap(),
+        );
+    }
+}
+
 #[test]
 fn the_client_s_words_are_never_flags() {
-    // A client asks by `ssh host "sftp-server -R -d /"`: the shell gets it as one word behind -c.
+    // A client asks by `ssh host "sftp-server -l DEBUG3"`: the shell gets it as one word behind -c.
     for words in [
-        &["-c", "sftp-server -R -u 0777 -d /"][..],
+        &["-c", "sftp-server -e -l DEBUG3"][..],
         &["-c", "sftp-server", "-R", "-d", "/"],
-        &["-c", "/usr/lib/openssh/sftp-server -P open"],
-        &["-c", "internal-sftp -R"],
-        &["-c", "'/opt/sftp-server' \"-R\""],
-        &["-c", "sftp-server --read-only --no-such-flag"],
-        &["-c", "sftp-server -h"],
+        &["-c", "/usr/lib/openssh/sftp-server -f no-such-facility"],
+        &["-c", "internal-sftp --log-stderr --log-level=DEBUG3"],
+        &["-c", "'/opt/sftp-server' \"-el\" DEBUG3"],
     ] {
         let tree = Tree::new();
         let mut server = Launch::new(&tree).args(words).connect();
@@ -145,8 +231,47 @@ fn the_client_s_words_are_never_flags() {
             "{words:?}: {reply:?}"
         );
         assert!(tree.has("f"), "{words:?}");
-        assert_eq!(tree.mode("f") & 0o600, 0o600, "{words:?}");
+        assert_eq!(server.finish().stderr_text(), "", "{words:?}");
     }
+}
+
+#[test]
+fn a_client_s_own_options_are_refused_as_those_of_a_forced_command_are() {
+    // They look the same, and who sends them loses nothing.
+    let tree = Tree::new();
+    for (command, named) in [
+        ("sftp-server -R -u 0777 -d /", "-R"),
+        ("/usr/lib/openssh/sftp-server -P open", "-P"),
+        ("internal-sftp -R", "-R"),
+        ("'/opt/sftp-server' \"-R\"", "-R"),
+        ("sftp-server --read-only --no-such-flag", "--read-only"),
+        ("sftp-server -h", "-h"),
+        ("sftp-server -u 077", "-u"),
+        ("sftp-server -d /", "-d"),
+        ("sftp-server --drop-box", "--drop-box"),
+        ("sftp-server --sandbox=off", "--sandbox"),
+        ("sftp-server --config /etc/hosts", "--config"),
+        ("sftp-server check", "check"),
+        ("sftp-server -l --root /x", "--root"),
+        ("sftp-server '--a\nb'", r"--a\nb"),
+    ] {
+        let launch = Launch::new(&tree).args(["-e", "-c", command]);
+        let finished = launch.run(Stdio::null(), Stdio::piped());
+        assert_eq!(finished.status.code(), Some(1), "{command}");
+        assert_eq!(finished.stdout, b"", "{command}");
+        let words = finished.stderr_text();
+        let begin = format!("cannot apply \"{named}\" from a command ");
+        let lines: Vec<&str> = words.lines().collect();
+        // To who started it, and to the log.
+        assert_eq!(lines.len(), 2, "{words}");
+        let said = lines[0].strip_prefix("sftp-server: ").unwrap();
+        assert!(said.starts_with(&begin), "{command}: {words}");
+        let logged = lines[1].replace(r"\\", r"\");
+        assert_eq!(logged, said);
+    }
+    // In the environment they are the client's for certain, and dropped.
+    let launch = Launch::new(&tree).env("SSH_ORIGINAL_COMMAND", "sftp-server -R");
+    launch.connect().call(&request::stat("/")).attrs();
 }
 
 #[test]
@@ -154,7 +279,7 @@ fn the_name_under_which_it_is_the_shell_is_sftp_too() {
     let tree = Tree::new();
     for (argv0, command) in [
         ("our-sftp", "our-sftp"),
-        ("our-sftp", "/opt/our-sftp -R"),
+        ("our-sftp", "/opt/our-sftp -l INFO"),
         ("-our-sftp", "our-sftp"),
     ] {
         let mut server = Launch::new(&tree)
