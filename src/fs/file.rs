@@ -12,6 +12,7 @@ use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
 use super::copy::COPY_PIECE;
 use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
+use super::open::is_plain;
 use super::ops::{self, FileStat};
 use super::place::{Id, kind};
 use super::protect::{Change, Protect};
@@ -92,6 +93,18 @@ impl File {
             id: OnceLock::new(),
             spoiled: AtomicBool::new(false),
         }
+    }
+
+    /// The same of what was opened in a jail, where it has to be a file or a directory. Which one it is needs no further call then.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` for all else; as fstat(2).
+    pub(super) fn plain(fd: OwnedFd, append: bool, guard: Guard) -> Result<Self> {
+        let stat = ops::fstat(&fd)?;
+        is_plain(&stat)?;
+        let file = Self::new(fd, append, guard);
+        let _ = file.id.set(Id::of(&stat));
+        Ok(file)
     }
 
     /// Whether what the file holds, and its attributes, may be changed now; another process may have moved it to where it is protected.

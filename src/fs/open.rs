@@ -176,7 +176,8 @@ impl View {
                 if how.whole.is_some() {
                     return self.open_whole(place, how, there.as_ref(), guard);
                 }
-                return Ok(File::new(create(place, how)?, appends, guard));
+                // By the name it was plain a moment ago; another process may have put a FIFO there since.
+                return Ok(File::plain(create(place, how)?, appends, guard)?);
             };
             let deeds = how.effects(there.is_some()).into_iter();
             let deeds: Vec<_> = deeds
@@ -324,9 +325,12 @@ fn open_known(place: &Place<'_>, how: OpenHow, judged: &FileStat) -> Answer<Owne
             Err(Error::Kernel(Errno::ENOENT)) if how.creates() => return Err(Error::Link),
             opened => opened?,
         };
-        if Id::of(&fstat(&fd)?) != Id::of(judged) {
+        let opened = fstat(&fd)?;
+        if Id::of(&opened) != Id::of(judged) {
             return Err(Error::Link);
         }
+        // The inode may be another's by now.
+        is_plain(&opened)?;
         Ok(fd)
     };
     let fd = open(flags)?;

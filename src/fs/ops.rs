@@ -99,8 +99,12 @@ impl View {
             let goes = self.allows(&[Deed::at(Effect::Resize(size as u64), place, Some(&stat))])?;
             self.spares_processes(&stat, true, || place.open(OFlag::O_PATH, Mode::empty()))?;
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
-            if self.is_judged() && Id::of_fd(&file)? != Id::of(&stat) {
-                return Err(Error::Link);
+            if place.jailed.is_some() {
+                let opened = fstat(&file)?;
+                let other = self.is_judged() && Id::of(&opened) != Id::of(&stat);
+                if other || kind(&opened) != SFlag::S_IFREG {
+                    return Err(Error::Link);
+                }
             }
             if goes {
                 again(|| ftruncate(&file, size))?;

@@ -14,6 +14,7 @@ mod calls;
 mod compare;
 mod copy_file;
 mod copy_file_races;
+mod fifo_swapped;
 mod ground;
 mod home;
 mod inside;
