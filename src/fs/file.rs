@@ -11,6 +11,7 @@ use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
 use super::copy::COPY_PIECE;
+use super::file_limit;
 use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
 use super::open::is_plain;
 use super::ops::{self, FileStat};
@@ -218,18 +219,26 @@ impl File {
     /// Writes all of `data` at `offset`, or at the end of a file opened for appending. A short write is continued.
     ///
     /// # Errors
-    /// As pwrite(2); part of the data may then be written.
+    /// As pwrite(2); part of the data may then be written. Not so where a judge limits the length of files and others have appended meanwhile:
+    /// nothing is written past that limit, and nothing up to it.
     pub fn write_at(&self, data: &[u8], offset: u64) -> Result<()> {
         if data.is_empty() && !self.append {
             // pwrite(2) of nothing is content with any offset.
             self.check_offset(offset)?;
         }
-        let mut written = 0;
+        let most = self.longest();
+        let (mut written, mut pieces) = (0, 0);
         loop {
             let rest = data.get(written..).unwrap_or_default();
             // An appending descriptor may be a FIFO, which has no positions.
             let count = if self.append {
-                again(|| write(&self.fd, rest))?
+                let appended = file_limit::within(most, || again(|| write(&self.fd, rest)));
+                appended.inspect_err(|errno| {
+                    // Others may have appended between two pieces.
+                    if *errno == Errno::EFBIG && most.is_some() && pieces == 1 {
+                        self.take_back(written);
+                    }
+                })?
             } else {
                 let at = offset
                     .checked_add(written as u64)
@@ -238,11 +247,30 @@ impl File {
                 again(|| pwrite(&self.fd, rest, at)).map_err(|errno| self.cause_of(errno, at))?
             };
             written += count;
+            pieces += 1;
             if written >= data.len() {
                 return Ok(());
             }
             if count == 0 {
                 return Err(Errno::EIO);
+            }
+        }
+    }
+
+    /// The length past which a judge lets no file grow, in bytes.
+    fn longest(&self) -> Option<u64> {
+        self.guard.judged.as_ref()?.judge.longest()
+    }
+
+    /// Takes away the `count` bytes that were just appended, if they are the end of the file: the limit has cut off what belongs behind them.
+    ///
+    /// They end at the limit, so that nobody whom it binds appends behind them. Who appends without it, between this look and the cut, loses
+    /// what was appended: the kernel has no call that cuts a file only if it has a certain length.
+    fn take_back(&self, count: usize) {
+        let end = lseek(&self.fd, 0, Whence::SeekCur);
+        if let (Ok(end), Ok(stat)) = (end, self.stat()) {
+            if stat.st_size == end {
+                let _ = again(|| ftruncate(&self.fd, end - count as i64));
             }
         }
     }
@@ -302,10 +330,15 @@ impl File {
     /// As ftruncate(2).
     pub fn truncate(&self, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        if !self.sets(Effect::Resize(size as u64), Change::Alter)? {
+        let effect = Effect::Resize(size as u64);
+        if !self.sets(effect, Change::Alter)? {
             return Ok(());
         }
-        Ok(again(|| ftruncate(&self.fd, size))?)
+        match file_limit::within(self.longest(), || again(|| ftruncate(&self.fd, size))) {
+            // Another process has made it shorter since it was judged; what was to be less is more now.
+            Err(Errno::EFBIG) => self.sets(effect, Change::Alter).and(Err(Errno::EFBIG.into())),
+            result => Ok(result?),
+        }
     }
 
     /// Sets its permissions: the lower twelve bits of `mode`.

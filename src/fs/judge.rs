@@ -338,6 +338,9 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// It is forbidden.
     fn write(&self, writing: &Writing, free: &dyn Fn() -> Option<u64>) -> Answer<()>;
 
+    /// The length past which no file grows, in bytes.
+    fn longest(&self) -> Option<u64>;
+
     /// Whether all that is written goes to the end of a file, whatever the client says.
     fn appends_only(&self) -> bool;
 

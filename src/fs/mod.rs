@@ -7,6 +7,7 @@ mod copy;
 mod dir;
 mod direct;
 mod file;
+mod file_limit;
 mod judge;
 mod mounts;
 mod open;

@@ -13,6 +13,7 @@ use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
 
+use super::file_limit::within;
 use super::judge::{Deed, Effect, Identity, told};
 use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
@@ -106,10 +107,11 @@ impl View {
                     return Err(Error::Link);
                 }
             }
-            if goes {
-                again(|| ftruncate(&file, size))?;
+            let most = self.judge().and_then(|judge| judge.longest());
+            match goes {
+                true => Ok(within(most, || again(|| ftruncate(&file, size)))?),
+                false => Ok(()),
             }
-            Ok(())
         })
     }
 

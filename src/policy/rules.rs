@@ -199,6 +199,10 @@ impl Judge for Rules {
         Ok(())
     }
 
+    fn longest(&self) -> Option<u64> {
+        self.max_file_size
+    }
+
     fn appends_only(&self) -> bool {
         self.append_only
     }

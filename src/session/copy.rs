@@ -155,6 +155,10 @@ impl Copy {
             Ok(CopyEnd::Eof) if self.rest.is_none() => Ok(0),
             Ok(CopyEnd::Eof) => Err(Status::new(StatusCode::Eof)),
             Err(error) => {
+                if error.errno == Errno::EFBIG {
+                    // Others have appended meanwhile, and the limit of a rule is reached.
+                    self.to.writable(self.to_offset, len)?;
+                }
                 log::emit(Level::Error, || Event::CopyFailed {
                     what: error.what,
                     cause: Some(cause(error.errno)),

@@ -252,6 +252,10 @@ impl Judge for Notes {
         answer
     }
 
+    fn longest(&self) -> Option<u64> {
+        self.rules.longest()
+    }
+
     fn appends_only(&self) -> bool {
         self.rules.appends_only()
     }

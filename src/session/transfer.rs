@@ -287,9 +287,14 @@ pub(super) fn asked_write<'p>(
 /// # Errors
 /// The first half tells why it may not, the second what the kernel said.
 pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(), Errno>> {
+    let length = data.len() as u64;
     let written = file
-        .writable(offset, data.len() as u64)
-        .map(|()| file.write_at(data, offset));
+        .writable(offset, length)
+        .and_then(|()| match file.write_at(data, offset) {
+            // Others have appended meanwhile, and the limit of a rule is reached: it is told as if they had come before.
+            Err(Errno::EFBIG) => file.writable(offset, length).map(|()| Err(Errno::EFBIG)),
+            result => Ok(result),
+        });
     if !matches!(written, Ok(Ok(()))) {
         file.spoil();
     }

@@ -1,0 +1,32 @@
+//! RLIMIT_FSIZE: the kernel refuses to make a file longer, under the lock of its inode, however many processes append at the same moment.
+//!
+//! A judge looks at the size before a write, and others append between that look and the write. The limit of the kernel has no such moment.
+//! It holds for every file that the process writes to, though: for a log behind standard error, and for responses to a file. So it is set for
+//! the one call alone. With a judge requests are carried out one after another, so that no two calls meet here.
+
+use std::sync::OnceLock;
+
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+
+use super::Result;
+
+/// Makes `call` while no file can become longer than `most` bytes.
+///
+/// The kernel shortens a write that begins before the limit; only where it begins at the limit or behind it, it fails, by `EFBIG`. SIGXFSZ, which
+/// comes along, is blocked for as long as a session lasts.
+pub(super) fn within<T>(most: Option<u64>, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    static INHERITED: OnceLock<Result<(rlim_t, rlim_t)>> = OnceLock::new();
+    let Some(most) = most else {
+        return call();
+    };
+    let (soft, hard) = (*INHERITED.get_or_init(|| getrlimit(LIMIT)))?;
+    if soft <= most {
+        return call();
+    }
+    setrlimit(LIMIT, most, hard)?;
+    let result = call();
+    setrlimit(LIMIT, soft, hard)?;
+    result
+}
+
+const LIMIT: Resource = Resource::RLIMIT_FSIZE;
