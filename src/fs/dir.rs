@@ -15,7 +15,7 @@ use rustix::fs::RawDir;
 use super::Result;
 use super::judge::{Identity, Judge, told};
 use super::ops::FileStat;
-use super::upload::is_unlisted;
+use super::unlisted::is_unfinished;
 use super::view::Tree;
 
 /// An open directory and how far it was listed.
@@ -301,9 +301,6 @@ fn give(
     known: Option<Option<FileStat>>,
     take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
 ) -> Listed {
-    if is_unlisted(name) {
-        return Listed::Taken;
-    }
     let identity = || Identity::at(dir.as_fd(), name);
     if let Some(jailed) = shows.jailed {
         if name == b".." {
@@ -315,6 +312,7 @@ fn give(
     }
     let stat = known.unwrap_or_else(|| fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok());
     match stat {
+        Some(stat) if is_unfinished(dir.as_fd(), name, &stat) => Listed::Taken,
         Some(stat) => shown(shows.judged, name, &stat, &identity, take),
         None => Listed::Taken,
     }

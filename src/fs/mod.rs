@@ -21,6 +21,7 @@ mod resolve;
 mod rights;
 mod setup;
 mod trusted;
+mod unlisted;
 mod upload;
 mod verdict;
 mod view;

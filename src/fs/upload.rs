@@ -24,6 +24,7 @@ use super::place::{Dirfd, Id, Last, Place, kind};
 use super::protect::{Change, Protect};
 use super::rename::{move_to_free, replace_name};
 use super::resolve::Aim;
+use super::unlisted::{claim, release, unlisted};
 use super::{Answer, Result, View, again};
 
 /// The uploads of a session that are not finished.
@@ -129,6 +130,7 @@ impl Pending {
         };
         // It stays known until it has its name: a session that ends meanwhile removes it.
         upload.commit(judge, protect, file)?;
+        release(file);
         self.uploads.take(self.serial);
         Ok(())
     }
@@ -222,6 +224,7 @@ impl Uploads {
         let mode = if old.is_some() { 0o600 } else { how.mode };
         let making = self.make()?;
         let file = at.open(flags - OFlag::O_TRUNC, Mode::from_bits_truncate(mode))?;
+        claim(&file);
         let made = Id::of_fd(&file).inspect_err(|_| unname(&dir, &hidden))?;
         let upload = Upload {
             serial: RandomState::new().build_hasher().finish(),
@@ -396,17 +399,6 @@ impl View {
     }
 }
 
-/// Whether a name is that of an upload that is not finished: no session lists it.
-pub(super) fn is_unlisted(name: &[u8]) -> bool {
-    name.strip_prefix(PREFIX)
-        .is_some_and(|rest| rest.len() == 16 && rest.iter().all(u8::is_ascii_hexdigit))
-}
-
-fn unlisted() -> Vec<u8> {
-    let random = RandomState::new().build_hasher().finish();
-    [PREFIX, format!("{random:016x}").as_bytes()].concat()
-}
-
 fn unname(dir: &OwnedFd, name: &[u8]) {
     let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
 }
@@ -446,8 +438,6 @@ fn to_errno(error: std::io::Error) -> Errno {
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often an upload tries to take its place while another process puts things there and takes them away.
 const RETRIES: usize = 16;
-/// With 16 hexadecimal digits behind it.
-const PREFIX: &[u8] = b".sftp-server-upload.";
 /// The bits with which a file runs as its owner or group.
 const SET_ID: u32 = 0o6000;
 const ACL: &str = "system.posix_acl_access";

@@ -89,6 +89,8 @@ const FLAGS_AND_COPIES: Condition = OneOf(&[
     Argument::is(1, libc::F_SETFD as u32),
     Argument::is(1, libc::F_DUPFD_CLOEXEC as u32),
     Argument::is(1, libc::F_SETPIPE_SZ as u32),
+    Argument::is(1, libc::F_OFD_SETLK as u32),
+    Argument::is(1, libc::F_OFD_GETLK as u32),
 ]);
 /// A thread as C libraries start it: it shares all that makes a process. glibc's flags, and musl's with the obsolete CLONE_DETACHED.
 const THREAD: Condition = OneOf(&[
@@ -164,7 +166,7 @@ pub const SEEN: &[Row] = &[
     (
         libc::SYS_fcntl,
         FLAGS_AND_COPIES,
-        "0 and 1 not blocking, and back; wide pipes; sssd",
+        "0 and 1 not blocking, and back; wide pipes; sssd; what is being uploaded",
     ),
     (libc::SYS_epoll_create1, Always, "the runtime"),
     (libc::SYS_epoll_ctl, Always, "the runtime"),

@@ -37,4 +37,5 @@ mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeouts;
+mod unlisted;
 mod words;
