@@ -336,7 +336,9 @@ impl File {
         }
         match file_limit::within(self.longest(), || again(|| ftruncate(&self.fd, size))) {
             // Another process has made it shorter since it was judged; what was to be less is more now.
-            Err(Errno::EFBIG) => self.sets(effect, Change::Alter).and(Err(Errno::EFBIG.into())),
+            Err(Errno::EFBIG) => self
+                .sets(effect, Change::Alter)
+                .and(Err(Errno::EFBIG.into())),
             result => Ok(result?),
         }
     }

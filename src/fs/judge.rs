@@ -90,6 +90,14 @@ impl<'a> Deed<'a> {
         }
     }
 
+    /// The same, of what is held by a descriptor.
+    pub(super) fn held(self, fd: BorrowedFd<'a>) -> Self {
+        Self {
+            at: At::Open(fd),
+            ..self
+        }
+    }
+
     /// Where `moved`, which stands in `old`, will go.
     pub(super) fn to(new: &'a Place<'_>, old: &'a Place<'_>, moved: &'a FileStat) -> Self {
         Self {
@@ -344,10 +352,16 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// Whether all that is written goes to the end of a file, whatever the client says.
     fn appends_only(&self) -> bool;
 
+    /// Whether these deeds, which are not forbidden, might be if another object had the name by the time that they are done.
+    fn goes_by_object(&self, deeds: &[Deed<'_>]) -> bool;
+
+    /// The object has lost its last name.
+    fn gone(&self, object: Identity);
+
     /// The session has made this object.
     fn made(&self, object: Identity);
 
-    /// The object has taken the place of another: whose that was, it is now.
+    /// The object has taken the place of another, if that is known: whose that was, it is now.
     fn replaced(&self, object: Identity, old: Option<Identity>);
 }
 

@@ -3,11 +3,13 @@
 //! Knows nothing of packets, sessions or policies. [`View`] is the only door: it turns a client's path into a directory
 //! descriptor and a name, and everything acts on these.
 
+mod aside;
 mod copy;
 mod dir;
 mod direct;
 mod file;
 mod file_limit;
+mod held;
 mod judge;
 mod mounts;
 mod open;

@@ -11,9 +11,10 @@ use nix::sys::stat::{
 };
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat};
 
 use super::file_limit::within;
+use super::held::Held;
 use super::judge::{Deed, Effect, Identity, told};
 use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
@@ -121,11 +122,17 @@ impl View {
     /// As fchmodat(2); `EOPNOTSUPP` for a symbolic link itself.
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
         self.forget();
+        // Of a file such a bit is taken off in a jail: which it is must not change after the look.
+        let held = self.is_judged() || self.jail().is_some() && mode & 0o7000 != 0;
         self.act(path, aim(follow), Intent::Change, |place| {
-            let there = self.settable(place, follow, Change::Mode(mode))?;
-            if !self.sets(Effect::Permissions, place, there.as_ref())? {
-                return Ok(());
+            if held {
+                let change = Change::Mode(mode);
+                return self.set_held((Effect::Permissions, change), place, follow, |held| {
+                    let mode = self.permitted(mode, held.is_directory());
+                    held.chmod(place, Mode::from_bits_truncate(mode))
+                });
             }
+            let there = self.settable(place, follow, Change::Mode(mode))?;
             let directory = there.is_some_and(|stat| kind(&stat) == SFlag::S_IFDIR);
             let mode = Mode::from_bits_truncate(self.permitted(mode, directory));
             let flag = match place.follow(follow) {
@@ -149,10 +156,11 @@ impl View {
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
         self.act(path, aim(follow), Intent::Change, |place| {
-            let there = self.settable(place, follow, Change::Alter)?;
-            if !self.sets(Effect::Times, place, there.as_ref())? {
-                return Ok(());
+            if self.is_judged() {
+                let set = |held: &Held| Ok(held.utimes(atime, mtime)?);
+                return self.set_held((Effect::Times, Change::Alter), place, follow, set);
             }
+            self.settable(place, follow, Change::Alter)?;
             let flag = match place.follow(follow) {
                 Follow::Yes => UtimensatFlags::FollowSymlink,
                 Follow::No => UtimensatFlags::NoFollowSymlink,
@@ -170,10 +178,11 @@ impl View {
         self.forget();
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Change, |place| {
-            let there = self.settable(place, follow, Change::Owner)?;
-            if !self.sets(Effect::Owner, place, there.as_ref())? {
-                return Ok(());
+            if self.is_judged() {
+                let set = |held: &Held| Ok(held.chown(uid, gid)?);
+                return self.set_held((Effect::Owner, Change::Owner), place, follow, set);
             }
+            self.settable(place, follow, Change::Owner)?;
             let flags = flags(place.follow(follow));
             Ok(fchownat(
                 place.dir(),
@@ -203,8 +212,7 @@ impl View {
                     return Ok(());
                 }
             }
-            self.ask_about_name(Effect::Remove, place)?;
-            unlinkat(place.dir(), &*place.entry(), UnlinkatFlags::NoRemoveDir)?;
+            self.remove(place, UnlinkatFlags::NoRemoveDir)?;
             if let Some(uploads) = self.uploads() {
                 uploads.cancel(place);
             }
@@ -229,12 +237,7 @@ impl View {
             }
             self.removable(place)?;
             self.holds_no_bind(place)?;
-            self.ask_about_name(Effect::Remove, place)?;
-            Ok(unlinkat(
-                place.dir(),
-                &*place.entry(),
-                UnlinkatFlags::RemoveDir,
-            )?)
+            self.remove(place, UnlinkatFlags::RemoveDir)
         })
     }
 
@@ -399,11 +402,6 @@ impl View {
             self.allows(&[Deed::at(effect, place, taken.as_ref())])?;
         }
         Ok(())
-    }
-
-    /// Whether an attribute of what stands in `place` is to be set.
-    fn sets(&self, effect: Effect, place: &Place<'_>, there: Option<&FileStat>) -> Answer<bool> {
-        self.allows(&[Deed::at(effect, place, there)])
     }
 
     /// Tells of what was just made in `place`.

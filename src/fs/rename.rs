@@ -7,6 +7,7 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
+use super::aside::Taken;
 use super::judge::{Deed, Effect};
 use super::place::{Id, Last, Place, kind};
 use super::resolve::Aim;
@@ -25,14 +26,18 @@ impl View {
             if self.redirected(old, new, false)? {
                 return Ok(());
             }
-            if self.is_judged() && self.ask_about_rename(old, new)?.is_none() {
-                // What appears there meanwhile was not judged.
-                return match move_to_free(old, new) {
+            if !self.is_judged() {
+                return Ok(replace_name(old, new)?);
+            }
+            let plainly = |there: Option<&FileStat>| match there {
+                Some(_) => Ok(replace_name(old, new)?),
+                None => match move_to_free(old, new) {
+                    // What has appeared there meanwhile was not judged.
                     Err(Errno::EEXIST) => Err(Error::Link),
                     result => Ok(result?),
-                };
-            }
-            Ok(replace_name(old, new)?)
+                },
+            };
+            self.rename_held(old, new, |_| Taken::Replaced, plainly)
         })
     }
 
@@ -47,23 +52,25 @@ impl View {
             if self.redirected(old, new, true)? {
                 return Ok(());
             }
-            let judged = match self.judge() {
-                Some(_) => Some(self.ask_about_rename(old, new)?),
-                None => None,
-            };
-            let is_judged = |link: &FileStat| match &judged {
-                Some(taken) => taken.as_ref().map(Id::of) == Some(Id::of(link)),
-                None => true,
-            };
-            match move_to_free(old, new) {
+            let plainly = |judged: Option<&FileStat>| match move_to_free(old, new) {
                 Err(Errno::EEXIST) => match self.dangling(newpath, new) {
-                    Some(link) if is_judged(&link) => replace_dangling(old, new, &link),
+                    Some(link) if !self.is_judged() || is_same(judged, &link) => {
+                        replace_dangling(old, new, &link)
+                    }
                     // It has appeared meanwhile.
                     Some(_) => Err(Error::Link),
                     None => Err(Errno::EEXIST.into()),
                 },
                 result => Ok(result?),
+            };
+            if !self.is_judged() {
+                return plainly(None);
             }
+            let taken = |there: &FileStat| match self.dangling(newpath, new) {
+                Some(link) if is_same(Some(there), &link) => Taken::LinkReplaced,
+                _ => Taken::Refused,
+            };
+            self.rename_held(old, new, taken, plainly)
         })
     }
 
@@ -134,6 +141,10 @@ impl View {
             && self.stat(newpath, Follow::Yes).err() == Some(Errno::ENOENT.into());
         dangles.then_some(link)
     }
+}
+
+fn is_same(one: Option<&FileStat>, other: &FileStat) -> bool {
+    one.map(Id::of) == Some(Id::of(other))
 }
 
 /// Renames to a name that is free.

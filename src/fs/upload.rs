@@ -17,6 +17,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, ftruncate, unlinkat};
 use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
 
+use super::held::Held;
 use super::judge::{Deed, Effect, Identity, Judge, Verdict};
 use super::open::OpenHow;
 use super::ops::fstat;
@@ -162,8 +163,11 @@ impl Upload {
                     let deeds = [Effect::Content, Effect::Truncate]
                         .map(|effect| Deed::at(effect, &to, Some(&there)));
                     judge.map_or(Ok(Verdict::Go), |judge| judge.judge(&deeds))?;
-                    let old = judge.and_then(|_| Identity::at(to.dir(), &to.name));
+                    let held = judge.and_then(|_| to.hold_entry().ok());
+                    let old = held.as_ref().and_then(Held::identity);
                     replace_name(&from, &to)?;
+                    // If another process has changed it meanwhile, what was replaced is not known.
+                    let old = old.filter(|_| held.as_ref().is_some_and(Held::is_nameless));
                     self.arrived(&to)?;
                     if let Some(judge) = judge {
                         if let Some(file) = Identity::of(file.as_fd()) {

@@ -230,8 +230,8 @@ impl View {
     pub fn descriptors(&self) -> usize {
         match &self.kind {
             Kind::Host(_) => 2,
-            // Two paths are walked for a rename.
-            Kind::Jail(_) => 2 * OPEN + 2,
+            // Two paths are walked for a rename, and what stands there is held.
+            Kind::Jail(_) => 2 * OPEN + 4,
         }
     }
 

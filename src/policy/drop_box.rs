@@ -34,7 +34,8 @@ pub(super) fn judge(deed: &Deed<'_>, own: &Own) -> Finding {
         Effect::Create | Effect::Replace => Finding::Refused,
         // The way to what is one's own leads through directories.
         Effect::Look | Effect::List if deed.is_directory() => Finding::Nothing,
-        _ if !own.has(deed) => Finding::Absent,
+        // Without a name it is known no more, but to the handle that created it.
+        _ if !deed.by_maker && !own.has(deed) => Finding::Absent,
         Effect::Content | Effect::Truncate => Finding::Refused,
         Effect::Resize(size) if !deed.by_maker && deed.size() != Some(size) => Finding::Refused,
         _ => Finding::Nothing,

@@ -19,6 +19,11 @@ pub(super) fn hides(globs: &[Glob], path: &[u8]) -> bool {
 
 /// Whether a directory would be renamed, from or to where a pattern could reach something in it.
 pub(super) fn forbids(globs: &[Glob], deed: &Deed<'_>) -> bool {
+    deed.is_directory() && forbids_directories(globs, deed)
+}
+
+/// Whether it would be, if it were a directory.
+pub(super) fn forbids_directories(globs: &[Glob], deed: &Deed<'_>) -> bool {
     let renames = matches!(deed.effect, Effect::Move | Effect::MoveTo);
-    renames && deed.is_directory() && globs.iter().any(|glob| glob.reaches_below(deed.path()))
+    renames && globs.iter().any(|glob| glob.reaches_below(deed.path()))
 }

@@ -1,7 +1,7 @@
 //! What this session made: objects, whatever becomes of their names.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::fs::{Deed, Identity};
 
@@ -11,29 +11,36 @@ pub struct Own(Mutex<Made>);
 
 #[derive(Debug, Default)]
 struct Made {
-    known: HashSet<Identity>,
+    /// Each with its number.
+    known: HashMap<Identity, u64>,
     /// The oldest first.
-    order: VecDeque<Identity>,
+    order: BTreeMap<u64, Identity>,
+    next: u64,
 }
 
 impl Own {
     /// Takes note of an object that the session has made.
     pub fn add(&self, made: Identity) {
-        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if own.known.insert(made) {
-            own.order.push_back(made);
+        let mut own = self.lock();
+        let number = own.next;
+        if let Some(before) = own.known.insert(made, number) {
+            own.order.remove(&before);
         }
+        own.order.insert(number, made);
+        own.next += 1;
         if own.order.len() > MOST {
-            if let Some(oldest) = own.order.pop_front() {
+            if let Some((_, oldest)) = own.order.pop_first() {
                 own.known.remove(&oldest);
             }
         }
     }
 
-    /// The session has made it, and put it in the place of another's.
+    /// It is gone, or the session has put it in the place of another's.
     pub fn remove(&self, object: Identity) {
-        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        own.known.remove(&object);
+        let mut own = self.lock();
+        if let Some(number) = own.known.remove(&object) {
+            own.order.remove(&number);
+        }
     }
 
     /// Whether the object of a deed is one of them.
@@ -45,8 +52,11 @@ impl Own {
     /// Whether this object is one of them.
     #[must_use]
     pub fn is(&self, object: Identity) -> bool {
-        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        own.known.contains(&object)
+        self.lock().known.contains_key(&object)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Made> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

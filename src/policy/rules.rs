@@ -207,6 +207,21 @@ impl Judge for Rules {
         self.append_only
     }
 
+    fn goes_by_object(&self, deeds: &[Deed<'_>]) -> bool {
+        let own = self.no_delete || self.append_only || self.drop_box;
+        deeds.iter().any(|deed| {
+            let ends_a_name =
+                matches!(deed.effect, Effect::Remove | Effect::Move | Effect::Replace);
+            own && ends_a_name
+                || hide::forbids_directories(&self.hide, deed)
+                || hide::forbids_directories(&self.deny, deed)
+        })
+    }
+
+    fn gone(&self, object: Identity) {
+        self.own.remove(object);
+    }
+
     fn made(&self, object: Identity) {
         self.own.add(object);
     }
@@ -216,6 +231,10 @@ impl Judge for Rules {
             self.own.add(object);
         } else {
             self.own.remove(object);
+        }
+        // It had one name.
+        if let Some(old) = old {
+            self.own.remove(old);
         }
     }
 }

@@ -260,6 +260,12 @@ impl Judge for Notes {
         self.rules.appends_only()
     }
 
+    fn goes_by_object(&self, deeds: &[Deed<'_>]) -> bool {
+        self.rules.goes_by_object(deeds)
+    }
+
+    fn gone(&self, _: Identity) {}
+
     fn made(&self, _: Identity) {}
 
     fn replaced(&self, _: Identity, _: Option<Identity>) {}

@@ -26,6 +26,8 @@ mod limits_raced;
 mod matrix;
 mod model;
 mod operations;
+mod own_names;
+mod own_raced;
 mod races;
 mod rates;
 #[path = "../faults/raw.rs"]

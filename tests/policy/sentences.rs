@@ -210,15 +210,28 @@ fn what_was_made_very_long_ago_counts_as_another_s() {
     let mut server = Server::with(&tree, ["--root", ".", "--no-delete"]);
     server.ok(&request::mkdir("first", &Attrs::NONE));
     server.ok(&request::mkdir("second", &Attrs::NONE));
-    // Each is another object, if by the same name.
+    // What the session itself removes makes none of them older.
     let turn = [
         request::mkdir("again", &Attrs::NONE),
         request::rmdir("again"),
     ];
     let turns: Vec<_> = turn.iter().cycle().take(2 * 1000).cloned().collect();
+    assert!(
+        server
+            .pipeline(&turns)
+            .iter()
+            .all(|reply| reply.code() == OK)
+    );
+    // Each is another object, if by the same name; another process takes it away.
+    let names: Vec<_> = (0..1000).map(|number| format!("again{number}")).collect();
+    let turns = names.iter().map(|name| request::mkdir(name, &Attrs::NONE));
+    let turns: Vec<_> = turns.collect();
     for turn in 0..100 {
         let replies = server.pipeline(&turns);
         assert!(replies.iter().all(|reply| reply.code() == OK), "{turn}");
+        for name in &names {
+            std::fs::remove_dir(tree.at(name)).unwrap();
+        }
         if turn == 98 {
             server.ok(&request::rmdir("second"));
         }
