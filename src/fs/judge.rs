@@ -201,14 +201,18 @@ impl Identity {
 
     /// Of the directory or link that was just made by this name; none where another process has put there what cannot be it.
     ///
-    /// mkdirat(2) gives no descriptor, so it is the name that is asked. What has been in use is told by having changed since it came to be;
-    /// what somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that.
+    /// mkdirat(2) gives no descriptor, so it is the name that is asked. What another process has put there is told by having changed since it came
+    /// to be: its content, or by the rename itself. Where the file system makes a directory in several steps there is a little between them.
+    /// What somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that.
     pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Self> {
         let found = statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, WANTED).ok()?;
         let made = Self::told(&found);
         let same = SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT == kind;
-        let changed = (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
-        let fresh = made.birth.is_none_or(|birth| changed <= birth);
+        let written = (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
+        let changed = nanoseconds(found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec);
+        let fresh = made.birth.is_none_or(|birth| {
+            written <= birth && changed <= nanoseconds(birth.0, birth.1) + MAKING
+        });
         (same && fresh).then_some(made)
     }
 
@@ -365,8 +369,15 @@ pub trait Judge: fmt::Debug + Send + Sync {
     fn replaced(&self, object: Identity, old: Option<Identity>);
 }
 
+fn nanoseconds(seconds: i64, nanoseconds: u32) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+}
+
+/// How long a file system may take to make a directory, in nanoseconds.
+const MAKING: i128 = 100_000_000;
 /// What is asked of an object.
 const WANTED: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::INO)
     .union(StatxFlags::MTIME)
+    .union(StatxFlags::CTIME)
     .union(StatxFlags::BTIME);

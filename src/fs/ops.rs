@@ -254,11 +254,12 @@ impl View {
             let exact = self.modes().dir.map(|mode| mode & kept);
             let mode = Mode::from_bits_truncate(exact.unwrap_or(mode) & kept);
             mkdirat(place.dir(), &*place.entry(), mode)?;
-            if let Some(exact) = exact {
-                set_exactly(place, exact)?;
-            }
+            // Before anything changes it.
             self.made(place, SFlag::S_IFDIR);
-            Ok(())
+            match exact {
+                Some(exact) => set_exactly(place, exact),
+                None => Ok(()),
+            }
         })
     }
 
