@@ -99,8 +99,9 @@ impl Held {
 
     /// Sets its permissions.
     ///
-    /// The C libraries have fchmodat2(2) with `AT_EMPTY_PATH` (Linux 6.6) for no caller in safe Rust; by /proc all kernels do it, for files that
-    /// nobody may open, too. Where there is no /proc it has to be opened, by the name that it had.
+    /// It goes by /proc, which all kernels have for it, and for files that nobody may open as well: fchmodat2(2) takes a descriptor of `O_PATH` as
+    /// of Linux 6.6, but nix and rustix have no call for it, and the C libraries' fchmodat(3) passes no `AT_EMPTY_PATH` on. Where there is no
+    /// /proc the file has to be opened, by the name that it had.
     ///
     /// # Errors
     /// As fchmodat(2); `EOPNOTSUPP` for a symbolic link.

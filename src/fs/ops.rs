@@ -91,7 +91,15 @@ impl View {
     pub fn truncate(&self, path: &Path, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
         self.act(path, Aim::Target, Intent::Change, |place| {
-            let stat = place.stat(Follow::Yes)?;
+            // Held, so that no other file gets its inode before it is open.
+            let held = match self.is_judged() {
+                true => Some(place.hold(Follow::Yes)?),
+                false => None,
+            };
+            let stat = match &held {
+                Some(held) => held.stat,
+                None => place.stat(Follow::Yes)?,
+            };
             match kind(&stat) {
                 SFlag::S_IFREG => {}
                 SFlag::S_IFDIR => return Err(Errno::EISDIR.into()),
@@ -296,8 +304,15 @@ impl View {
             if place.slash && !place.is_directory()? {
                 return Err(Errno::ENOTDIR.into());
             }
-            self.ask_about_name(Effect::Read, place)?;
-            Ok(readlinkat(place.dir(), &*place.name)?)
+            if !self.is_judged() {
+                return Ok(readlinkat(place.dir(), &*place.name)?);
+            }
+            let held = place.hold_entry()?;
+            self.allows(&[held.deed(Effect::Read, place)])?;
+            match kind(&held.stat) {
+                SFlag::S_IFLNK => Ok(readlinkat(&held, "")?),
+                _ => Err(Errno::EINVAL.into()),
+            }
         })
     }
 

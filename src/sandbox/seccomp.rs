@@ -241,7 +241,11 @@ pub const SEEN: &[Row] = &[
         "--atomic-upload, copy-file: the ACL",
     ),
     (libc::SYS_fstatfs, Always, "statvfs, fstatvfs"),
-    (libc::SYS_statfs, Always, "statvfs of a path"),
+    (
+        libc::SYS_statfs,
+        Always,
+        "statvfs of a path; whether /proc is it",
+    ),
     // Names in directories.
     (libc::SYS_fchmodat, Always, "SETSTAT: permissions"),
     #[cfg(target_arch = "x86_64")]
@@ -299,7 +303,7 @@ pub const SEEN: &[Row] = &[
     (
         libc::SYS_prlimit64,
         OWN_LIMITS,
-        "how many handles a client may have",
+        "how many handles a client may have; --max-file-size",
     ),
     (
         libc::SYS_rt_sigprocmask,
