@@ -16,12 +16,12 @@ use crate::support::packet::pflags::{CREAT, EXCL, WRITE};
 use crate::support::request::*;
 use crate::support::{Attrs, Reply, Server, Tree};
 
-/// How often the neighbour exchanges the two, at least, beside each request.
-const SWAPS: usize = 10_000;
+/// How often the neighbour exchanges the two, at least, beside each request: some 10^5 times in all.
+const SWAPS: usize = 2_000;
 /// So often at least a request is carried out, on what is own.
-const DONE: usize = 25;
+const DONE: usize = 20;
 /// How long all of that may take, and how long the naive way may take to be caught.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the neighbour puts in the place of `root/x`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,7 +118,10 @@ impl Ground {
                     self.exchange();
                     drop(ours);
                     swaps.fetch_add(1, Ordering::Relaxed);
-                    std::hint::spin_loop();
+                    // At times long enough for a whole request, at times not.
+                    for _ in 0..fastrand::u32(0..4000) {
+                        std::hint::spin_loop();
+                    }
                 }
             });
             // A test that fails must not leave the neighbour at work.
