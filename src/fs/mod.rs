@@ -27,6 +27,7 @@ mod unlisted;
 mod upload;
 mod verdict;
 mod view;
+mod way;
 
 pub use copy::{CopyEnd, CopyError};
 pub use dir::{Dir, Listed};

@@ -18,6 +18,7 @@ use nix::unistd::geteuid;
 use super::judge::Identity;
 use super::place::{Dirfd, Jailed, Last, Place};
 use super::view::{Jail, View};
+use super::way::{self, WAY};
 use super::{Answer, Error, Follow, Result};
 
 /// What a request wants of the end of its path.
@@ -109,6 +110,7 @@ impl Jail {
             rest: Vec::new(),
             directory: false,
             links: 0,
+            taken: 0,
         };
         walk.push_path(path);
         walk.run(aim)
@@ -170,11 +172,18 @@ struct Walk<'v> {
     /// Whether what the path ends on must be a directory.
     directory: bool,
     links: usize,
+    /// How many components were walked.
+    taken: usize,
 }
 
 impl<'v> Walk<'v> {
     fn run(mut self, aim: Aim) -> Answer<Place<'v>> {
         while let Some(name) = self.rest.pop() {
+            self.taken += 1;
+            // Only links make so many: a path alone has fewer.
+            if self.taken > MAX_STEPS {
+                return Err(Errno::ELOOP.into());
+            }
             let end = self.rest.is_empty();
             match name.as_slice() {
                 b"." | b".." if end && aim == Aim::Entry => {
@@ -186,7 +195,7 @@ impl<'v> Walk<'v> {
                     self.search(aim)?;
                     if self.steps.len() > 1 {
                         self.steps.pop();
-                        self.reopen()?;
+                        way::reopen(&mut self.steps)?;
                     }
                 }
                 _ => match self.step(&name, end, aim)? {
@@ -260,17 +269,7 @@ impl<'v> Walk<'v> {
             tree,
             name: name.to_vec(),
         });
-        // However deep a path is, few descriptors are open.
-        if let Some(step) = self
-            .steps
-            .len()
-            .checked_sub(OPEN)
-            .and_then(|index| self.steps.get_mut(index))
-        {
-            if matches!(step.fd, Some(Dirfd::Opened(_))) {
-                step.fd = None;
-            }
-        }
+        way::close_far(&mut self.steps);
     }
 
     /// Puts the components of a link's target in front of what is left.
@@ -343,31 +342,6 @@ impl<'v> Walk<'v> {
         search(self.here()?)
     }
 
-    /// Opens the directory where the walk is, if it was closed on the way.
-    fn reopen(&mut self) -> Answer<()> {
-        let Some(last) = self.steps.last() else {
-            return Ok(());
-        };
-        if last.fd.is_some() {
-            return Ok(());
-        }
-        let held = self.steps.iter().rposition(|step| step.fd.is_some());
-        let held = held.unwrap_or_default();
-        for index in held + 1..self.steps.len() {
-            let (before, step) = self.steps.split_at_mut(index);
-            let (Some(parent), Some(step)) = (before.last_mut(), step.first_mut()) else {
-                continue;
-            };
-            let from = parent.fd.as_ref().ok_or(Errno::ENOENT)?;
-            let dir = openat(from, step.name.as_slice(), WAY, Mode::empty())?;
-            step.fd = Some(Dirfd::Opened(dir));
-            if index > held + 1 {
-                parent.fd = None;
-            }
-        }
-        Ok(())
-    }
-
     /// The path in the view of `name` where the walk is.
     fn path_of(&self, name: &[u8]) -> Vec<u8> {
         let mut path = join(&self.steps);
@@ -398,7 +372,7 @@ impl<'v> Walk<'v> {
             Last::Name => None,
             Last::Itself => Some(match self.steps.last_mut() {
                 Some(_) => {
-                    self.reopen()?;
+                    way::reopen(&mut self.steps)?;
                     nix::sys::stat::fstat(self.here()?)?
                 }
                 // `..` of the root is the root.
@@ -431,10 +405,5 @@ fn search(dir: BorrowedFd<'_>) -> Result<()> {
 pub(super) const PATH_MAX: usize = 4096;
 /// As the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
-/// How a directory on the way is opened.
-const WAY: OFlag = OFlag::O_PATH
-    .union(OFlag::O_DIRECTORY)
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
-/// How many directories on the way are open at once.
-pub(super) const OPEN: usize = 8;
+/// So many components are walked at most, those of links among them.
+pub(super) const MAX_STEPS: usize = 8192;

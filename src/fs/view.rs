@@ -18,9 +18,10 @@ use super::mounts::Mounts;
 use super::place::{Dirfd, Id};
 use super::procfs::Procfs;
 use super::protect::Protect;
-use super::resolve::{Aim, OPEN, PATH_MAX, Step};
+use super::resolve::{Aim, PATH_MAX, Step};
 use super::upload::Uploads;
 use super::verdict::absent;
+use super::way::OPEN;
 use super::{Answer, Error, Result};
 
 /// The tree that the client sees.
