@@ -10,6 +10,7 @@ mod direct;
 mod file;
 mod file_limit;
 mod held;
+mod home;
 mod judge;
 mod mounts;
 mod open;

@@ -10,6 +10,7 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat, stat};
 use nix::unistd::{AccessFlags, access};
 
+use super::home::Own;
 use super::mounts::Mounts;
 use super::place::{Id, kind};
 use super::procfs::Procfs;
@@ -86,9 +87,13 @@ impl View {
             }
             jail.protect = Some(Arc::new(protect));
         }
-        if let Some(way) = seen.and_then(|home| jail.way_to(&home).ok()) {
+        if let Some(way) = seen.as_ref().and_then(|home| jail.way_to(home).ok()) {
             jail.start = way;
         }
+        jail.own = Some(Own {
+            host: home.to_path_buf(),
+            seen,
+        });
         Ok(Self {
             kind: Kind::Jail(jail),
             judging: Judging::default(),
@@ -101,16 +106,6 @@ impl View {
     #[must_use]
     pub fn traces(&self) -> Option<Vec<Trace>> {
         Some(self.jail()?.protect.as_ref()?.traces())
-    }
-
-    /// The path in the view of a home directory of the host; the root where it is not in the view.
-    #[must_use]
-    pub fn home(&self, host: &Path) -> PathBuf {
-        match &self.kind {
-            Kind::Host(_) => host.to_path_buf(),
-            Kind::Jail(_) if self.judging.host => host.to_path_buf(),
-            Kind::Jail(jail) => jail.seen(host).unwrap_or_else(|| PathBuf::from("/")),
-        }
     }
 }
 
@@ -253,6 +248,7 @@ fn tree(step: &str, flag: &str, dir: &Path, at: &Path, read_only: bool) -> Resul
         (Ok(fd), Ok(host)) => Ok(Tree {
             fd: fd.into(),
             host,
+            written: std::path::absolute(dir).unwrap_or_default(),
             path: at.to_path_buf(),
             read_only,
             point: None,

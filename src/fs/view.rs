@@ -13,6 +13,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{chdir, getcwd};
 
 use super::direct::Near;
+use super::home::Own;
 use super::judge::{Deed, Judge, Verdict};
 use super::mounts::Mounts;
 use super::place::{Dirfd, Id};
@@ -74,6 +75,8 @@ pub(super) struct Jail {
     pub(super) start: Vec<Start>,
     pub(super) protect: Option<Arc<Protect>>,
     pub(super) near: Near,
+    /// The session's own home; none in the host's tree.
+    pub(super) own: Option<Own>,
     /// Who is asked at each step.
     pub(super) judge: Option<Arc<dyn Judge>>,
 }
@@ -83,8 +86,9 @@ pub(super) struct Jail {
 pub(super) struct Tree {
     /// `O_PATH`; open directories that list it share it.
     pub(super) fd: Arc<OwnedFd>,
-    /// Its canonical path on the host, and its path in the view, both as they were at the start.
+    /// Its canonical path on the host, that which was asked for, and its path in the view, all as they were at the start.
     pub(super) host: PathBuf,
+    pub(super) written: PathBuf,
     pub(super) path: PathBuf,
     pub(super) read_only: bool,
     /// Where it is bound; none for the root.
@@ -325,6 +329,7 @@ impl Jail {
         let root = Tree {
             fd: open("/", flags, Mode::empty())?.into(),
             host: PathBuf::from("/"),
+            written: PathBuf::from("/"),
             path: PathBuf::from("/"),
             read_only: false,
             point: None,
@@ -343,6 +348,7 @@ impl Jail {
             start: vec![start],
             protect: None,
             near: Near::default(),
+            own: None,
             judge: None,
         }
     }
