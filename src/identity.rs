@@ -1,12 +1,14 @@
 //! Who is logged in, and what users and groups are called.
 
 mod files;
+mod names;
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+pub use names::{Answers, Names, Question, Unasked, home_at_hand, home_of, warm};
 
 use nix::unistd::{
     Gid, Group, Uid, User, chdir, getgid, getgrouplist, getuid, setgid, setgroups, setuid,
@@ -25,7 +27,7 @@ pub struct Login {
 }
 
 /// What the environment says of the user; the locks drop it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Environment {
     user: Option<OsString>,
     logname: Option<OsString>,
@@ -154,14 +156,30 @@ impl Login {
     }
 
     fn account(&self) -> &Account {
-        self.account.get_or_init(|| {
-            let known = self.environment.among_names_of(self.uid);
-            known.unwrap_or_else(|| self.environment.account(self.uid))
-        })
+        let ask = || self.environment.account_of(self.uid);
+        self.account.get_or_init(ask)
+    }
+
+    /// What asks the name service for the account, which may take as long as it likes; none where that was done.
+    #[must_use]
+    pub fn unasked(&self) -> Option<impl FnOnce() -> Account + Send + use<>> {
+        let (environment, uid) = (self.environment.clone(), self.uid);
+        let unasked = self.account.get().is_none();
+        unasked.then_some(move || environment.account_of(uid))
+    }
+
+    /// Takes note of what was answered.
+    pub fn learn(&self, account: Account) {
+        let _ = self.account.set(account);
     }
 }
 
 impl Environment {
+    fn account_of(&self, uid: Uid) -> Account {
+        let known = self.among_names_of(uid);
+        known.unwrap_or_else(|| self.account(uid))
+    }
+
     /// The entry in passwd. Where a uid has several names, that in `USER` or `LOGNAME` counts, if it is one of them.
     fn among_names_of(&self, uid: Uid) -> Option<Account> {
         let uid = uid.as_raw();
@@ -194,7 +212,7 @@ impl Environment {
 
 /// A line of passwd(5), wherever the name service has it from.
 #[derive(Debug)]
-struct Account {
+pub struct Account {
     name: Vec<u8>,
     uid: u32,
     gid: u32,
@@ -267,16 +285,18 @@ pub fn is_group(name: &[u8]) -> bool {
     name.is_ok_and(|name| matches!(Group::from_name(name), Ok(Some(_))))
 }
 
-/// The home directory of the user called `name`, as passwd has it.
-#[must_use]
-pub fn home_of(name: &[u8]) -> Option<PathBuf> {
-    user_by_name(name).map(|user| user.home)
-}
-
 /// Nobody is called so.
 #[derive(Debug, thiserror::Error)]
 #[error("no such user")]
 pub struct NoSuchUser(pub Vec<u8>);
+
+/// The user whose home a path begins at, if it names one.
+#[must_use]
+pub fn tilde_of(path: &[u8]) -> Option<&[u8]> {
+    let named = path.strip_prefix(b"~")?;
+    let user = named.split(|byte| *byte == b'/').next()?;
+    (!user.is_empty()).then_some(user)
+}
 
 /// Replaces `~` at the start of `path` by `own`, and `~user` by what `home_of` says of that user.
 ///
@@ -302,44 +322,5 @@ pub fn expand_tilde(
     Ok(expanded.into())
 }
 
-/// Names of users and groups; each is asked for once, as long as a client does not ask for thousands.
-#[derive(Debug, Default)]
-pub struct Names {
-    users: HashMap<u32, Option<Box<[u8]>>>,
-    groups: HashMap<u32, Option<Box<[u8]>>>,
-}
-
-impl Names {
-    /// What the user `uid` is called, if it has a name.
-    pub fn user(&mut self, uid: u32) -> Option<&[u8]> {
-        make_room(&mut self.users);
-        let name = || Some(user_by_uid(uid)?.name.into());
-        self.users.entry(uid).or_insert_with(name).as_deref()
-    }
-
-    /// What the group `gid` is called, if it has a name.
-    pub fn group(&mut self, gid: u32) -> Option<&[u8]> {
-        make_room(&mut self.groups);
-        let name = || Some(group_by_gid(gid)?.into());
-        self.groups.entry(gid).or_insert_with(name).as_deref()
-    }
-}
-
-/// Has the C library load what it names users and groups by, while it still may.
-///
-/// It does so module by module, the next one when those before do not know somebody; so nobody is asked for here.
-pub fn warm() {
-    const NOBODY: u32 = u32::MAX;
-    let _ = user_by_uid(NOBODY);
-    let _ = group_by_gid(NOBODY);
-}
-
-fn make_room<T>(known: &mut HashMap<u32, T>) {
-    if known.len() >= MAX_KNOWN {
-        known.clear();
-    }
-}
-
-const MAX_KNOWN: usize = 4096;
 /// Names come from the files alone then.
 const STATIC: bool = cfg!(target_feature = "crt-static");

@@ -144,7 +144,7 @@ impl View {
         &self,
         old: &Place<'_>,
         new: &Place<'_>,
-        taken: impl Fn(&FileStat) -> Taken,
+        taken: impl Fn(&FileStat) -> Answer<Taken>,
         plainly: impl Fn(Option<&FileStat>) -> Answer<()>,
     ) -> Answer<()> {
         let moved = old.hold_entry()?;
@@ -168,7 +168,7 @@ impl View {
                 errno => aside.back(errno.into()),
             });
         };
-        let taken = taken(&there.stat);
+        let taken = taken(&there.stat)?;
         let how = match taken {
             Taken::Refused => return Err(Errno::EEXIST.into()),
             Taken::LinkReplaced => {

@@ -1,20 +1,20 @@
 //! An open directory: its entries, each with what the kernel tells of it.
 
-use std::ffi::CStr;
+mod ahead;
+
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{fstat, fstatat};
-use rustix::fs::RawDir;
+use rustix::fs::{FileType, RawDir};
 
 use super::Result;
 use super::judge::{Identity, Judge, told};
 use super::ops::FileStat;
+use super::patience::Patience;
 use super::unlisted::is_unfinished;
 use super::view::Tree;
 
@@ -28,9 +28,11 @@ pub struct Dir {
     ended: bool,
     jailed: Option<Jailed>,
     /// Who is asked which entries are listed, and the canonical path in the view.
-    judged: Option<(Arc<dyn Judge>, Vec<u8>)>,
+    judged: Option<Judged>,
     /// What the kernel told of the first of the pending names; none of one that it failed.
     seen: Vec<Option<FileStat>>,
+    /// What reading ahead met; it is told once.
+    failed: Option<Errno>,
 }
 
 /// What the view shows where the disk has something else.
@@ -42,6 +44,8 @@ struct Jailed {
     bound: Vec<(Vec<u8>, Arc<OwnedFd>)>,
     /// How many of these were listed.
     listed: usize,
+    /// What the kernel told of each, where that was asked for ahead.
+    seen: Vec<Option<FileStat>>,
 }
 
 /// What the receiver of an entry says.
@@ -52,6 +56,27 @@ pub enum Listed {
     /// No room for it now.
     Full,
 }
+
+/// How far a listing came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// The receiver is full, or the directory ended.
+    Done,
+    /// To go on may take long: another thread is to call [`Dir::look_ahead`] first.
+    Long,
+}
+
+/// What may keep waiting who lists a directory.
+#[derive(Clone, Copy)]
+pub(super) struct Far<'f> {
+    /// Whether all of it lies with another process or host.
+    pub(super) all: bool,
+    /// Whether an entry does, where that is possible at all: something may be mounted on it.
+    pub(super) entry: Option<&'f IsFar<'f>>,
+}
+
+/// Whether a name in a directory is one of those.
+type IsFar<'f> = dyn Fn(BorrowedFd<'_>, &[u8]) -> bool + 'f;
 
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -69,6 +94,7 @@ impl Dir {
             jailed: None,
             judged: None,
             seen: Vec::new(),
+            failed: None,
         }
     }
 
@@ -82,6 +108,7 @@ impl Dir {
                     .map(|(name, tree)| (name.to_vec(), Arc::clone(&tree.fd)))
                     .collect(),
                 listed: 0,
+                seen: Vec::new(),
             }),
             ..Self::new(fd)
         }
@@ -103,246 +130,220 @@ impl Dir {
     ///
     /// # Errors
     /// As getdents64(2).
-    pub fn list(&mut self, mut take: impl FnMut(&[u8], &FileStat) -> Listed) -> Result<()> {
+    pub fn list(&mut self, take: impl FnMut(&[u8], &FileStat) -> Listed) -> Result<()> {
+        let near = Far {
+            all: false,
+            entry: None,
+        };
+        self.list_near(near, take).map(drop)
+    }
+
+    /// The same, up to what may take long: what is `far`, and more entries than can be looked at in a while of which none is shown.
+    ///
+    /// # Errors
+    /// As getdents64(2).
+    pub(super) fn list_near(
+        &mut self,
+        far: Far<'_>,
+        mut take: impl FnMut(&[u8], &FileStat) -> Listed,
+    ) -> Result<Listing> {
         let mut seen = std::mem::take(&mut self.seen).into_iter();
+        let mut patience = Patience::default();
+        let mut shown = Shown {
+            jailed: self.jailed.as_ref(),
+            judged: self.judged.as_ref(),
+            far,
+        };
         let pending = self.pending.get(self.taken..).unwrap_or_default();
         for name in names(pending) {
             let (_, bare) = name.split_last().unwrap_or((&0, &[]));
             let known = seen.next();
-            let shown = Shown {
-                jailed: self.jailed.as_ref(),
-                judged: self.judged.as_ref(),
+            let given = if known.is_none() && far.all {
+                Given::Long
+            } else {
+                shown.give(&self.fd, bare, known, true, &mut take)
             };
-            if give(&self.fd, &shown, bare, known, &mut take) == Listed::Full {
-                return Ok(());
+            let long = given == Given::Hidden && patience.ends();
+            match given {
+                Given::Full => {
+                    self.seen = known.into_iter().chain(seen).collect();
+                    return Ok(Listing::Done);
+                }
+                Given::Long => return Ok(Listing::Long),
+                Given::Taken | Given::Hidden => self.taken += name.len(),
             }
-            self.taken += name.len();
+            if long {
+                return Ok(Listing::Long);
+            }
         }
         // What is kept for a client that lists half a directory is no more than what waits.
         self.pending = Vec::new();
         self.taken = 0;
         if self.ended {
-            self.list_bound(&mut take);
-            return Ok(());
+            return Ok(self.list_bound(far, &mut take));
+        }
+        if let Some(errno) = self.failed.take() {
+            return Err(errno);
+        }
+        if far.all {
+            return Ok(Listing::Long);
         }
         let mut buffer = [const { MaybeUninit::uninit() }; BUFFER];
         let mut entries = RawDir::new(&self.fd, &mut buffer);
-        let mut full = false;
+        let mut stopped = None;
         loop {
-            if full && entries.is_buffer_empty() {
-                return Ok(());
+            if let Some(listing) = stopped.filter(|_| entries.is_buffer_empty()) {
+                return Ok(listing);
             }
             match entries.next() {
                 Some(Ok(entry)) => {
                     let name = entry.file_name();
-                    let shown = Shown {
-                        jailed: self.jailed.as_ref(),
-                        judged: self.judged.as_ref(),
-                    };
-                    full = full
-                        || give(&self.fd, &shown, name.to_bytes(), None, &mut take) == Listed::Full;
-                    if full {
-                        self.pending.extend_from_slice(name.to_bytes_with_nul());
+                    let bare = name.to_bytes();
+                    if stopped.is_none() {
+                        shown.jailed = self.jailed.as_ref();
+                        shown.judged = self.judged.as_ref();
+                        let may_be_mount =
+                            matches!(entry.file_type(), FileType::Directory | FileType::Unknown);
+                        match shown.give(&self.fd, bare, None, may_be_mount, &mut take) {
+                            Given::Taken => continue,
+                            Given::Hidden if !patience.ends() => continue,
+                            Given::Hidden => {
+                                stopped = Some(Listing::Long);
+                                continue;
+                            }
+                            Given::Full => stopped = Some(Listing::Done),
+                            Given::Long => stopped = Some(Listing::Long),
+                        }
                     }
+                    self.pending.extend_from_slice(name.to_bytes_with_nul());
                 }
                 // A directory that was removed meanwhile has no more entries, as readdir(3) has it.
                 Some(Err(rustix::io::Errno::NOENT)) | None => {
                     self.ended = true;
-                    if !full {
-                        self.list_bound(&mut take);
-                    }
-                    return Ok(());
+                    return Ok(match stopped {
+                        Some(listing) => listing,
+                        None => self.list_bound(far, &mut take),
+                    });
                 }
                 Some(Err(errno)) => return Err(Errno::from_raw(errno.raw_os_error())),
-            }
-        }
-    }
-
-    /// Asks what the next call of [`Dir::list`] will tell, for as many entries as take `room` bytes there, many at the same time.
-    ///
-    /// It makes that call no different, but faster where the kernel has to wait for each answer.
-    pub fn look_ahead(&mut self, room: usize) {
-        while !self.ended && length(self.pending.get(self.taken..).unwrap_or_default()) < room {
-            if self.read_names().is_err() {
-                // The call will meet it.
-                break;
-            }
-        }
-        let pending = self.pending.get(self.taken..).unwrap_or_default();
-        let mut left = room;
-        let next: Vec<&[u8]> = names(pending)
-            .take_while(|name| {
-                let enough = left > 0;
-                left = left.saturating_sub(length(name));
-                enough
-            })
-            .collect();
-        let above = self.jailed.is_some();
-        let look = |name: &[u8]| {
-            let name = CStr::from_bytes_with_nul(name).ok()?;
-            // In a jail this is told otherwise.
-            if above && name == c".." {
-                return None;
-            }
-            fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()
-        };
-        // To start a thread costs as much as some answers do.
-        let helpers = Helpers::take((next.len() / 4).min(AT_ONCE).saturating_sub(1));
-        let share = next.len().div_ceil(helpers.0 + 1).max(1);
-        let (mine, others) = next.split_at(share.min(next.len()));
-        let mut seen: Vec<Option<FileStat>> = Vec::with_capacity(next.len());
-        thread::scope(|scope| {
-            let others: Vec<_> = others
-                .chunks(share)
-                .map(|names| {
-                    let work = move || names.iter().map(|name| look(name)).collect::<Vec<_>>();
-                    let thread = thread::Builder::new().stack_size(STACK);
-                    (names, thread.spawn_scoped(scope, work))
-                })
-                .collect();
-            seen.extend(mine.iter().map(|name| look(name)));
-            for (names, thread) in others {
-                match thread.map(thread::ScopedJoinHandle::join) {
-                    Ok(Ok(stats)) => seen.extend(stats),
-                    // No thread could be started.
-                    _ => seen.extend(names.iter().map(|name| look(name))),
-                }
-            }
-        });
-        self.seen = seen;
-    }
-
-    /// Appends more names to those that are pending.
-    fn read_names(&mut self) -> Result<()> {
-        self.pending.drain(..self.taken);
-        self.taken = 0;
-        let mut buffer = [const { MaybeUninit::uninit() }; BUFFER];
-        let mut entries = RawDir::new(&self.fd, &mut buffer);
-        loop {
-            match entries.next() {
-                Some(Ok(entry)) => {
-                    let name = entry.file_name().to_bytes_with_nul();
-                    self.pending.extend_from_slice(name);
-                }
-                Some(Err(rustix::io::Errno::NOENT)) | None => {
-                    self.ended = true;
-                    return Ok(());
-                }
-                Some(Err(errno)) => return Err(Errno::from_raw(errno.raw_os_error())),
-            }
-            if entries.is_buffer_empty() {
-                return Ok(());
             }
         }
     }
 
     /// The names that are bound here come last.
-    fn list_bound(&mut self, take: &mut impl FnMut(&[u8], &FileStat) -> Listed) {
+    fn list_bound(
+        &mut self,
+        far: Far<'_>,
+        take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
+    ) -> Listing {
         let Some(jailed) = &mut self.jailed else {
-            return;
+            return Listing::Done;
         };
-        for (name, fd) in jailed.bound.iter().skip(jailed.listed) {
-            if let Ok(stat) = fstat(fd) {
-                let identity = || Identity::of(fd.as_fd());
-                if shown(self.judged.as_ref(), name, &stat, &identity, take) == Listed::Full {
-                    return;
+        let judged = self.judged.as_ref();
+        for (index, (name, fd)) in jailed.bound.iter().enumerate().skip(jailed.listed) {
+            let stat = match jailed.seen.get(index) {
+                Some(seen) => *seen,
+                None if far.entry.is_some_and(|far| far(fd.as_fd(), b"")) => return Listing::Long,
+                None => {
+                    let identity = || Identity::of(fd.as_fd());
+                    fstat(fd).ok().filter(|_| lists(judged, name, &identity))
+                }
+            };
+            if let Some(stat) = stat {
+                if take(name, &as_told(judged, &stat)) == Listed::Full {
+                    return Listing::Done;
                 }
             }
             jailed.listed += 1;
         }
+        Listing::Done
     }
 }
-
-/// So many threads that help with a listing, for as long as this lives.
-struct Helpers(usize);
-
-impl Helpers {
-    /// As many as are free, at most `wanted`.
-    fn take(wanted: usize) -> Self {
-        let mut taken = 0;
-        let _ = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |busy| {
-            taken = wanted.min(MOST_HELPERS.saturating_sub(busy));
-            Some(busy + taken)
-        });
-        Self(taken)
-    }
-}
-
-impl Drop for Helpers {
-    fn drop(&mut self) {
-        BUSY.fetch_sub(self.0, Ordering::Relaxed);
-    }
-}
-
-static BUSY: AtomicUsize = AtomicUsize::new(0);
 
 /// Each of them with the NUL at its end.
 fn names(pending: &[u8]) -> impl Iterator<Item = &[u8]> {
     pending.split_inclusive(|byte| *byte == 0)
 }
 
-/// About what these names take in a response, in bytes: each twice, and what is told of it.
-fn length(pending: &[u8]) -> usize {
-    let count = names(pending).count();
-    2 * pending.len() + count * TOLD
-}
+/// The judge of a directory, and its canonical path.
+type Judged = (Arc<dyn Judge>, Vec<u8>);
 
 /// What changes a listing on its way to the client.
 struct Shown<'d> {
     jailed: Option<&'d Jailed>,
-    judged: Option<&'d (Arc<dyn Judge>, Vec<u8>)>,
+    judged: Option<&'d Judged>,
+    far: Far<'d>,
 }
 
-/// `known` is what was asked before.
-fn give(
-    dir: &OwnedFd,
-    shows: &Shown<'_>,
-    name: &[u8],
-    known: Option<Option<FileStat>>,
-    take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
-) -> Listed {
-    let identity = || Identity::at(dir.as_fd(), name);
-    if let Some(jailed) = shows.jailed {
-        if name == b".." {
-            return shown(shows.judged, name, &jailed.above, &identity, take);
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    Taken,
+    /// It is not shown.
+    Hidden,
+    Full,
+    /// To look at it may take long.
+    Long,
+}
+
+impl Shown<'_> {
+    /// `known` is what was asked before.
+    fn give(
+        &self,
+        dir: &OwnedFd,
+        name: &[u8],
+        known: Option<Option<FileStat>>,
+        may_be_mount: bool,
+        take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
+    ) -> Given {
+        let mut take = |stat: &FileStat| match take(name, &as_told(self.judged, stat)) {
+            Listed::Taken => Given::Taken,
+            Listed::Full => Given::Full,
+        };
+        if let Some(jailed) = self.jailed {
+            if name == b".." {
+                return take(&jailed.above);
+            }
+            if jailed.bound.iter().any(|(bound, _)| bound == name) {
+                return Given::Hidden;
+            }
         }
-        if jailed.bound.iter().any(|(bound, _)| bound == name) {
-            return Listed::Taken;
+        let stat = match known {
+            Some(known) => known,
+            None => {
+                let far = self.far.entry.filter(|_| may_be_mount);
+                if far.is_some_and(|far| far(dir.as_fd(), name)) {
+                    return Given::Long;
+                }
+                let identity = || Identity::at(dir.as_fd(), name);
+                if !lists(self.judged, name, &identity) {
+                    return Given::Hidden;
+                }
+                fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()
+            }
+        };
+        match stat {
+            Some(stat) if !is_unfinished(dir.as_fd(), name, &stat) => take(&stat),
+            _ => Given::Hidden,
         }
-    }
-    let stat = known.unwrap_or_else(|| fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok());
-    match stat {
-        Some(stat) if is_unfinished(dir.as_fd(), name, &stat) => Listed::Taken,
-        Some(stat) => shown(shows.judged, name, &stat, &identity, take),
-        None => Listed::Taken,
     }
 }
 
-/// Gives an entry on, if the judge lets it be listed.
-fn shown(
-    judged: Option<&(Arc<dyn Judge>, Vec<u8>)>,
-    name: &[u8],
-    stat: &FileStat,
-    identity: &dyn Fn() -> Option<Identity>,
-    take: &mut impl FnMut(&[u8], &FileStat) -> Listed,
-) -> Listed {
-    let Some((judge, path)) = judged else {
-        return take(name, stat);
+/// Whether the judge lets an entry be listed.
+fn lists(judged: Option<&Judged>, name: &[u8], identity: &dyn Fn() -> Option<Identity>) -> bool {
+    let Some((judge, path)) = judged.filter(|_| !matches!(name, b"." | b"..")) else {
+        return true;
     };
-    let path = [path.as_slice(), b"/", name].concat();
-    if !matches!(name, b"." | b"..") && !judge.lists(&path, identity) {
-        return Listed::Taken;
+    judge.lists(&[path.as_slice(), b"/", name].concat(), identity)
+}
+
+/// Attributes as the judge lets them be told.
+fn as_told(judged: Option<&Judged>, stat: &FileStat) -> FileStat {
+    match judged {
+        Some((judge, _)) => told(judge, stat),
+        None => *stat,
     }
-    take(name, &told(judge, stat))
 }
 
 /// As glibc's readdir(3) has it.
 const BUFFER: usize = 32 * 1024;
-/// The attributes of so many entries of a directory are asked for at the same time.
-const AT_ONCE: usize = 16;
-/// By so many threads for all directories that are listed at the same time.
-const MOST_HELPERS: usize = 48;
-/// Attributes and the rest of a long name, in bytes.
-const TOLD: usize = 90;
-/// Of a thread that asks, in bytes.
-const STACK: usize = 128 * 1024;

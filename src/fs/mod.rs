@@ -15,6 +15,7 @@ mod judge;
 mod mounts;
 mod open;
 mod ops;
+mod patience;
 mod pipe;
 mod place;
 mod procfs;
@@ -31,11 +32,12 @@ mod view;
 mod way;
 
 pub use copy::{CopyEnd, CopyError};
-pub use dir::{Dir, Listed};
+pub use dir::{Dir, Listed, Listing};
 pub use file::File;
 pub use judge::{Deed, Effect, Identity, Judge, Refusal, Verdict, Writing};
 pub use open::OpenHow;
 pub use ops::{FileStat, Follow};
+pub use patience::{hurry, patiently};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::Id as FileId;
 pub use protect::{Guarded, Trace};
@@ -64,6 +66,9 @@ pub enum Error {
     /// Something else stands there than when the path was resolved; the view resolves again.
     #[error("something else appeared")]
     Link,
+    /// Nothing was done, since it would take long and this thread has others to listen to: another thread is to do it.
+    #[error("it takes long")]
+    Long,
 }
 
 impl From<Refusal> for Error {

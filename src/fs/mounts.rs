@@ -15,8 +15,9 @@ use nix::sys::stat::makedev;
 use nix::sys::statfs::fstatfs;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
 
+use super::dir::Far;
 use super::view::{Kind, View};
-use super::{File, Result, again};
+use super::{Dir, File, FileStat, Listed, Listing, Result, again};
 
 /// The list of mounts, as far as it was read.
 #[derive(Debug, Default)]
@@ -119,6 +120,27 @@ impl View {
         }
     }
 
+    /// Lists a directory up to what may take long, which all of it may where it lies `far`: with another process or another host.
+    ///
+    /// # Errors
+    /// As getdents64(2).
+    pub fn list(
+        &self,
+        dir: &mut Dir,
+        far: bool,
+        take: impl FnMut(&[u8], &FileStat) -> Listed,
+    ) -> Result<Listing> {
+        let is_far = |dir: BorrowedFd<'_>, name: &[u8]| {
+            let device = device_of(dir, name, AtFlags::SYMLINK_NOFOLLOW);
+            device.is_ok_and(|device| self.is_remote(device) == Some(true))
+        };
+        let far = Far {
+            all: far,
+            entry: (self.has_remote() == Some(true)).then_some(&is_far),
+        };
+        dir.list_near(far, take)
+    }
+
     fn is_on_near(&self, fd: OwnedFd) -> bool {
         device(fd).is_ok_and(|device| self.is_remote(device) == Some(false))
     }
@@ -159,8 +181,13 @@ pub(super) fn is_remote_type(magic: u32) -> bool {
 
 /// The device of a file, which no daemon and no other host is asked for.
 fn device(file: impl AsFd) -> Result<u64> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(file, "", flags, StatxFlags::empty());
+    device_of(file, b"", AtFlags::empty())
+}
+
+/// The same of what has a name in a directory; of the directory itself where the name is empty.
+fn device_of(dir: impl AsFd, name: &[u8], flags: AtFlags) -> Result<u64> {
+    let flags = flags | AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(dir, name, flags, StatxFlags::empty());
     let stat = stat.map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
     let (major, minor) = (stat.stx_dev_major, stat.stx_dev_minor);
     Ok(makedev(major.into(), minor.into()))

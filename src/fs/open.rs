@@ -13,6 +13,7 @@ use nix::unistd::ftruncate;
 use super::file::Guard;
 use super::judge::{self, Deed, Effect, Identity, Judge, Writing};
 use super::ops::{FileStat, fstat};
+use super::patience::is_hurried;
 use super::place::{Id, Place, kind};
 use super::protect::Change;
 use super::resolve::{Aim, Intent};
@@ -359,7 +360,10 @@ fn create(place: &Place<'_>, how: OpenHow) -> Answer<OwnedFd> {
 /// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
 pub(super) fn open(place: &Place<'_>, flags: OFlag, mode: Mode) -> Answer<OwnedFd> {
     match place.open(flags | OFlag::O_NONBLOCK, mode) {
-        Err(Error::Kernel(Errno::EWOULDBLOCK)) if is_regular(place) => place.open(flags, mode),
+        Err(Error::Kernel(Errno::EWOULDBLOCK)) if is_regular(place) => match is_hurried() {
+            true => Err(Error::Long),
+            false => place.open(flags, mode),
+        },
         result => result,
     }
 }

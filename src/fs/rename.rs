@@ -37,7 +37,7 @@ impl View {
                     result => Ok(result?),
                 },
             };
-            self.rename_held(old, new, |_| Taken::Replaced, plainly)
+            self.rename_held(old, new, |_| Ok(Taken::Replaced), plainly)
         })
     }
 
@@ -53,7 +53,7 @@ impl View {
                 return Ok(());
             }
             let plainly = |judged: Option<&FileStat>| match move_to_free(old, new) {
-                Err(Errno::EEXIST) => match self.dangling(newpath, new) {
+                Err(Errno::EEXIST) => match self.dangling(newpath, new)? {
                     Some(link) if !self.is_judged() || is_same(judged, &link) => {
                         replace_dangling(old, new, &link)
                     }
@@ -66,9 +66,11 @@ impl View {
             if !self.is_judged() {
                 return plainly(None);
             }
-            let taken = |there: &FileStat| match self.dangling(newpath, new) {
-                Some(link) if is_same(Some(there), &link) => Taken::LinkReplaced,
-                _ => Taken::Refused,
+            let taken = |there: &FileStat| {
+                Ok(match self.dangling(newpath, new)? {
+                    Some(link) if is_same(Some(there), &link) => Taken::LinkReplaced,
+                    _ => Taken::Refused,
+                })
             };
             self.rename_held(old, new, taken, plainly)
         })
@@ -135,11 +137,15 @@ impl View {
     }
 
     /// The symbolic link to nothing that stands in `new`, if one does.
-    fn dangling(&self, newpath: &Path, new: &Place<'_>) -> Option<FileStat> {
-        let link = new.lstat().ok()?;
-        let dangles = kind(&link) == SFlag::S_IFLNK
-            && self.stat(newpath, Follow::Yes).err() == Some(Errno::ENOENT.into());
-        dangles.then_some(link)
+    fn dangling(&self, newpath: &Path, new: &Place<'_>) -> Answer<Option<FileStat>> {
+        let link = new.lstat().ok();
+        let Some(link) = link.filter(|link| kind(link) == SFlag::S_IFLNK) else {
+            return Ok(None);
+        };
+        match self.stat(newpath, Follow::Yes) {
+            Err(Error::Long) => Err(Error::Long),
+            there => Ok((there.err() == Some(Errno::ENOENT.into())).then_some(link)),
+        }
     }
 }
 

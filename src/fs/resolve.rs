@@ -16,6 +16,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
 use super::judge::Identity;
+use super::patience::Patience;
 use super::place::{Dirfd, Jailed, Last, Place};
 use super::view::{Jail, View};
 use super::way::{self, WAY};
@@ -111,6 +112,7 @@ impl Jail {
             directory: false,
             links: 0,
             taken: 0,
+            patience: Patience::default(),
         };
         walk.push_path(path);
         walk.run(aim)
@@ -174,6 +176,7 @@ struct Walk<'v> {
     links: usize,
     /// How many components were walked.
     taken: usize,
+    patience: Patience,
 }
 
 impl<'v> Walk<'v> {
@@ -183,6 +186,9 @@ impl<'v> Walk<'v> {
             // Only links make so many: a path alone has fewer.
             if self.taken > MAX_STEPS {
                 return Err(Errno::ELOOP.into());
+            }
+            if self.patience.ends() {
+                return Err(Error::Long);
             }
             let end = self.rest.is_empty();
             match name.as_slice() {

@@ -8,6 +8,7 @@ use nix::sys::stat::SFlag;
 
 use super::judge::Identity;
 use super::ops::FileStat;
+use super::patience::is_hurried;
 use super::place::{Id, Last, Place, kind};
 use super::protect::{Change, Protect};
 use super::resolve::{Aim, Intent};
@@ -25,7 +26,10 @@ impl View {
         intent: Intent,
         mut act: impl FnMut(&Place<'_>) -> Answer<T>,
     ) -> Answer<T> {
-        for _ in 0..RETRIES {
+        for retry in 0..RETRIES {
+            if retry >= AT_ONCE && is_hurried() {
+                return Err(Error::Long);
+            }
             match act(&self.find(jail, path, aim, intent)?) {
                 Err(Error::Link) => {}
                 result => return result,
@@ -201,3 +205,5 @@ pub(super) fn one_tree(one: &Place<'_>, two: &Place<'_>) -> Result<()> {
 
 /// How often a path is resolved again when links appear in it meanwhile.
 const RETRIES: usize = 64;
+/// How often of these by a thread that others wait for.
+const AT_ONCE: usize = 4;

@@ -1,11 +1,11 @@
-//! Names from passwd(5) and group(5) alone, for the static program; and shells(5).
+//! Names from passwd(5) and group(5) alone, for the static program, and where nobody is to be waited for; and shells(5).
 //!
 //! glibc would load the modules that nsswitch.conf(5) names, and into a static program it can load none: libnss_systemd
 //! crashes it as soon as a uid stands in no file.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Account;
 
@@ -41,6 +41,61 @@ pub(super) fn homes_of(uid: u32) -> Vec<PathBuf> {
     });
     homes.collect()
 }
+
+/// Whether the files know what there is to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nobody else is asked.
+    FilesAlone,
+    /// Others are asked for whom they do not know.
+    FilesFirst,
+    /// Others are asked first.
+    Others,
+}
+
+/// That of users, and that of groups, as nsswitch.conf(5) has it. A name service cache daemon is asked before all others.
+pub(super) fn orders() -> [Order; 2] {
+    if super::STATIC {
+        return [Order::FilesAlone; 2];
+    }
+    if Path::new(NSCD).exists() {
+        return [Order::Others; 2];
+    }
+    let text = std::fs::read("/etc/nsswitch.conf").unwrap_or_default();
+    [b"passwd:".as_slice(), b"group:"].map(|database| order(&text, database))
+}
+
+fn order(text: &[u8], database: &[u8]) -> Order {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let Some(services) = lines.find_map(|line| line.trim_ascii_start().strip_prefix(database))
+    else {
+        // As the C library has it.
+        return Order::FilesAlone;
+    };
+    let services = services
+        .split(|byte| *byte == b'#')
+        .next()
+        .unwrap_or_default();
+    let mut words = services.split(u8::is_ascii_whitespace);
+    let mut next = || words.find(|word| !word.is_empty());
+    match (next(), next()) {
+        (Some(b"files"), None) => Order::FilesAlone,
+        // What was found may be looked for further on all the same.
+        (Some(b"files"), Some([b'[', ..])) if !merges(services) => Order::Others,
+        (Some(b"files"), Some(_)) => Order::FilesFirst,
+        _ => Order::Others,
+    }
+}
+
+/// Whether the only action is to add the members of a group that others know.
+fn merges(services: &[u8]) -> bool {
+    let open = services.iter().filter(|byte| **byte == b'[').count();
+    let services = services.to_ascii_lowercase();
+    let mut words = services.split(u8::is_ascii_whitespace);
+    open == 1 && words.any(|word| word == b"[success=merge]")
+}
+
+const NSCD: &str = "/var/run/nscd/socket";
 
 /// What the group `gid` is called.
 pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
@@ -96,4 +151,28 @@ fn entry<T>(path: &str, find: impl Fn(&[&[u8]]) -> Option<T>) -> Option<T> {
 
 fn number(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Order, order};
+
+    #[test]
+    fn the_files_are_final_where_nobody_else_is_asked_before_them() {
+        for (line, known) in [
+            ("", Order::FilesAlone),
+            ("passwd: files", Order::FilesAlone),
+            ("passwd:\tfiles # sss", Order::FilesAlone),
+            ("passwd: files systemd sss", Order::FilesFirst),
+            ("passwd: files [SUCCESS=merge] systemd", Order::FilesFirst),
+            ("passwd: files [SUCCESS=continue] sss", Order::Others),
+            ("passwd: files [ success = continue ] sss", Order::Others),
+            ("passwd: sss files", Order::Others),
+            ("passwd: compat", Order::Others),
+            ("passwd:", Order::Others),
+        ] {
+            let text = format!("# passwd: nis\n{line}\ngroup: nis\n");
+            assert_eq!(order(text.as_bytes(), b"passwd:"), known, "{line}");
+        }
+    }
 }

@@ -87,6 +87,12 @@ impl Rules {
             || reserve_free.is_some()
     }
 
+    /// Whether what may be written depends on what else is.
+    #[must_use]
+    pub fn reserves(&self) -> bool {
+        self.reserve_free.is_some()
+    }
+
     /// The flag by which this is answered and not done.
     #[must_use]
     pub fn leaves(&self, deed: &Deed<'_>) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! ATTRS: what the kernel tells of a file, and what a client changes of it.
 
 use super::Response;
-use crate::fs::{Answer, FileStat};
+use crate::fs::{Answer, Error, FileStat};
 use crate::log::{self, Event, Level};
 use crate::protocol::Attrs;
 
@@ -66,9 +66,12 @@ pub fn set(attrs: &Attrs, apply: impl FnMut(Change) -> Answer<()>) -> Answer<Res
         times.map(|(atime, mtime)| Change::Times(atime, mtime)),
         attrs.owner.map(|(uid, gid)| Change::Owner(uid, gid)),
     ];
-    let made = changes.into_iter().flatten().map(apply);
-    // Each is made, whatever became of those before it.
-    made.fold(Ok(()), Answer::and)?;
+    // Each is made, whatever became of those before it. Where one takes long, all are made again.
+    let made: Vec<_> = changes.into_iter().flatten().map(apply).collect();
+    if made.contains(&Err(Error::Long)) {
+        return Err(Error::Long);
+    }
+    made.into_iter().collect::<Answer<()>>()?;
     Ok(Response::Ok)
 }
 

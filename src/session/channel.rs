@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{SFlag, fstat};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -199,6 +200,21 @@ impl<T: AsRawFd + AsFd> Channel<T> {
             }
         }
         std::future::pending().await
+    }
+
+    /// Whether that is so now.
+    pub fn is_abandoned(&self) -> bool {
+        let Descriptor::Polled(polled) = &self.descriptor else {
+            return false;
+        };
+        let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+        let mut fds = [PollFd::new(polled.get_ref().as_fd(), PollFlags::empty())];
+        let found = poll(&mut fds, PollTimeout::ZERO);
+        found.is_ok()
+            && fds
+                .iter()
+                .filter_map(PollFd::revents)
+                .any(|told| told.intersects(gone))
     }
 
     /// Gives the descriptor its flags back, for those who share it.

@@ -1,6 +1,6 @@
 //! The requests of version 3: one row and one function each.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::attrs::{Change, log_changes, set};
@@ -8,7 +8,7 @@ use super::handles::{Entry, OpenDir};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session, attrs, transfer};
-use crate::fs::{Answer, Dir, File, Follow, Listed, View};
+use crate::fs::{Answer, Dir, Error, File, Follow, Listed, Listing, View};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
@@ -50,7 +50,7 @@ impl Run {
     ) -> Result<Response, Status> {
         match self {
             Self::Here(run) => run(session, id, payload),
-            Self::Anywhere(asked) => Ok(asked(id, payload)?(&session.view)?),
+            Self::Anywhere(asked) => session.look_now(asked(id, payload)?),
         }
     }
 }
@@ -90,15 +90,21 @@ const fn request(kind: u8, name: &'static str, writes: bool, run: Run) -> Reques
 
 fn lstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let path = asked_lstat(id, payload)?;
-    let stat = session.view.stat(path.as_path(), Follow::No)?;
-    Ok(Response::Attrs(attrs::from_stat(&stat)))
+    session.look_now(stat_of(path, Follow::No))
 }
 
 /// System calls: one newfstatat(2).
 fn stat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let path = asked_stat(id, payload)?;
-    let stat = session.view.stat(path.as_path(), Follow::Yes)?;
-    Ok(Response::Attrs(attrs::from_stat(&stat)))
+    session.look_now(stat_of(path, Follow::Yes))
+}
+
+/// What STAT and LSTAT do.
+pub(super) fn stat_of(path: WirePath, follow: Follow) -> impl Fn(&View) -> Answer<Response> + Send {
+    move |view| {
+        let stat = view.stat(path.as_path(), follow)?;
+        Ok(Response::Attrs(attrs::from_stat(&stat)))
+    }
 }
 
 fn fstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
@@ -160,8 +166,10 @@ pub(super) fn set_by_handle(file: &File, attrs: &Attrs) -> Answer<Response> {
 fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let path = asked_opendir(id, payload)?;
     session.handles.check_room()?;
-    let dir = session.view.opendir(path.as_path())?;
-    Ok(opened(session, dir, path))
+    match session.view.opendir(path.as_path()) {
+        Err(Error::Long) => Ok(Response::Later(session.opendir_later(path))),
+        dir => Ok(opened(session, dir?, path)),
+    }
 }
 
 /// Answers an OPENDIR: `dir` is open now.
@@ -173,25 +181,49 @@ pub(super) fn opened(session: &mut Session, dir: Dir, path: WirePath) -> Respons
 }
 
 fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    list(session, id, payload.decode()?)
+    let handle = asked_readdir(session, id, payload)?;
+    list(session, id, handle, false)
 }
 
-/// As many entries as fit what every client takes; where each is long in coming, those that came in a while.
-pub(super) fn list(session: &mut Session, id: u32, handle: Handle) -> Result<Response, Status> {
+pub(super) fn asked_readdir(
+    session: &mut Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Handle, Status> {
+    let handle = payload.decode()?;
     trace(Level::Debug1, || Trace::Readdir {
         id,
         path: session.handles.path(handle),
         slot: session.handles.slot(handle),
     });
+    if let Some(open) = session.handles.dir(handle) {
+        lock(&open.dir).forget_ahead();
+    }
+    Ok(handle)
+}
+
+/// As many entries as fit what every client takes; where each is long in coming, those that came in a while. Where none is there yet, a
+/// thread looks for one, or for the names of its user and group, and then it goes on here: no client is sent a listing without an entry. What
+/// comes next was looked at `ahead` then.
+pub(super) fn list(
+    session: &mut Session,
+    id: u32,
+    handle: Handle,
+    ahead: bool,
+) -> Result<Response, Status> {
     let open = session.handles.dir(handle).ok_or_else(Status::bad_handle)?;
     let longnames = &mut session.longnames;
     longnames.begin();
     let mut names = session.outbox.names(id);
     let begun = Instant::now();
     let mut count = 0_u32;
-    let mut dir = open.dir.lock().unwrap_or_else(PoisonError::into_inner);
-    let result = dir.list(|filename, stat| {
-        let longname = longnames.line(filename, stat);
+    let mut unasked = None;
+    let mut dir = lock(&open.dir);
+    let result = session.view.list(&mut dir, open.remote, |filename, stat| {
+        let Ok(longname) = longnames.line(filename, stat) else {
+            unasked = Some((stat.st_uid, stat.st_gid));
+            return Listed::Full;
+        };
         count += 1;
         // Not at each of them: to ask takes a tenth of the time that an entry does.
         let late = count % 16 == 0 && begun.elapsed() >= LONG;
@@ -203,13 +235,22 @@ pub(super) fn list(session: &mut Session, id: u32, handle: Handle) -> Result<Res
     });
     if names.is_empty() {
         names.abandon();
-        result?;
-        return Err(Status::new(StatusCode::Eof));
+        let owners = dir.owners_ahead().chain(unasked).unzip();
+        drop(dir);
+        return match (result?, unasked) {
+            (Listing::Done, None) => Err(Status::new(StatusCode::Eof)),
+            (_, Some(_)) if ahead => Ok(session.names_later(id, handle, owners)),
+            _ => session.listing_later(id, handle),
+        };
     }
     // What failed behind the entries that are there fails again at the next READDIR.
     let count = names.finish();
     trace(Level::Debug1, || Trace::SentNames { id, count });
     Ok(Response::Sent)
+}
+
+fn lock(dir: &Mutex<Dir>) -> MutexGuard<'_, Dir> {
+    dir.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn remove(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
@@ -249,7 +290,12 @@ fn rmdir(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 
 fn realpath(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let path = asked_realpath(id, payload)?;
-    Ok(Response::name(session.view.canonical(path.as_path())?))
+    session.look_now(canonical_of(path))
+}
+
+/// What REALPATH does.
+pub(super) fn canonical_of(path: WirePath) -> impl Fn(&View) -> Answer<Response> + Send {
+    move |view| view.canonical(path.as_path()).map(Response::name)
 }
 
 fn rename(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
@@ -264,7 +310,12 @@ fn rename(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 
 fn readlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let path = asked_readlink(id, payload)?;
-    Ok(Response::name(session.view.readlink(path.as_path())?))
+    session.look_now(target_of(path))
+}
+
+/// What READLINK does.
+pub(super) fn target_of(path: WirePath) -> impl Fn(&View) -> Answer<Response> + Send {
+    move |view| view.readlink(path.as_path()).map(Response::name)
 }
 
 fn symlink(id: u32, payload: Payload<'_>) -> Result<Act, Status> {

@@ -1,12 +1,11 @@
 //! The extensions: one row and one function each. The row serves dispatch, the announcement, `-Q requests`, `-p`, `-P` and read-only mode.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, Statvfs as FsFigures};
 
+use super::accounts::{EXPAND_PATH, HOME_DIRECTORY, USERS_GROUPS_BY_ID};
 use super::attrs::{Change, log_changes, set};
 use super::copy;
 use super::copy_file::COPY_FILE;
@@ -15,13 +14,12 @@ use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session};
 use crate::fs::{File, Follow};
-use crate::identity::{self, NoSuchUser};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
 use crate::protocol::{
-    Handle, IdLists, Limits, MAX_DATA, MAX_PACKET, Payload, SetAttrs, StatusCode, Statvfs,
-    TwoPaths, UserGroupNames, WirePath,
+    Handle, Limits, MAX_DATA, MAX_PACKET, Payload, SetAttrs, StatusCode, Statvfs, TwoPaths,
+    WirePath,
 };
 
 /// An extension.
@@ -321,53 +319,6 @@ fn limits(session: &mut Session, id: u32, _: Payload<'_>) -> Result<Response, St
     }))
 }
 
-/// `expand-path@openssh.com`: REALPATH that knows `~` (where the session started) and `~user`.
-///
-/// | field | type   | meaning |
-/// |-------|--------|---------|
-/// | path  | string |         |
-///
-/// Source: PROTOCOL §4.9.
-const EXPAND_PATH: Extension = Extension {
-    operation: Operation {
-        name: "expand-path",
-        writes: false,
-    },
-    wire: "expand-path@openssh.com",
-    version: "1",
-    run: Run::Here(expand_path),
-};
-
-fn expand_path(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
-    let path: WirePath = payload.decode()?;
-    let start = session.view.start()?;
-    trace(Level::Debug3, || Trace::Expand {
-        id,
-        path: path.as_bytes().to_vec(),
-    });
-    let expanded = match path.as_bytes() {
-        b"" => PathBuf::from("."),
-        bytes @ [b'~', ..] => {
-            let home_of =
-                |user: &[u8]| identity::home_of(user).map(|home| session.view.home(&home));
-            identity::expand_tilde(bytes, &start, home_of).map_err(|NoSuchUser(user)| {
-                log::emit(Level::Error, || Event::NoSuchUser { user });
-                Status {
-                    code: StatusCode::NoSuchFile,
-                    message: "no such user".into(),
-                }
-            })?
-        }
-        _ => start.join(path.as_path()),
-    };
-    log::emit(Level::Verbose, || Event::Path {
-        threshold: Level::Verbose,
-        what: "expand",
-        path: expanded.as_os_str().as_bytes().to_vec(),
-    });
-    Ok(Response::name(session.view.canonical(&expanded)?))
-}
-
 /// `copy-data`: copy from one open file to another, within the server.
 ///
 /// The fields are those of [`CopyData`]. Past the end of the source it answers EOF, and what was copied stays.
@@ -387,110 +338,4 @@ fn copy_data(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Res
     let (request, copy) = copy::asked(session, id, payload)?;
     let (copied, result) = copy.run();
     copy::answer(session, &request, copied, result)
-}
-
-/// `home-directory`: the home directory of a user; of the session's own where the name is empty.
-///
-/// | field    | type   | meaning |
-/// |----------|--------|---------|
-/// | username | string |         |
-///
-/// Source: PROTOCOL §4.12; draft-ietf-secsh-filexfer-extensions-00 §5.
-const HOME_DIRECTORY: Extension = Extension {
-    operation: Operation {
-        name: "home-directory",
-        writes: false,
-    },
-    wire: "home-directory",
-    version: "1",
-    run: Run::Here(home_directory),
-};
-
-fn home_directory(
-    session: &mut Session,
-    id: u32,
-    payload: Payload<'_>,
-) -> Result<Response, Status> {
-    let user: WirePath = payload.decode()?;
-    trace(Level::Debug3, || Trace::HomeDirectory {
-        id,
-        user: user.as_bytes().to_vec(),
-    });
-    let home = if user.as_bytes().is_empty() {
-        Some(session.login.home().to_path_buf())
-    } else {
-        identity::home_of(user.as_bytes())
-    };
-    let home = home.ok_or_else(|| Status::because(StatusCode::Failure, "no such user"))?;
-    let home = session.view.home(&home);
-    log::emit(Level::Verbose, || Event::Path {
-        threshold: Level::Verbose,
-        what: "home-directory",
-        path: home.as_os_str().as_bytes().to_vec(),
-    });
-    Ok(Response::name(home))
-}
-
-/// `users-groups-by-id@openssh.com`: names of users and groups, empty where there is none.
-///
-/// | field | type   | meaning       |
-/// |-------|--------|---------------|
-/// | uids  | string | row of uint32 |
-/// | gids  | string | row of uint32 |
-///
-/// Source: PROTOCOL §4.11.
-const USERS_GROUPS_BY_ID: Extension = Extension {
-    operation: Operation {
-        name: "users-groups-by-id",
-        writes: false,
-    },
-    wire: "users-groups-by-id@openssh.com",
-    version: "1",
-    run: Run::Here(users_groups_by_id),
-};
-
-fn users_groups_by_id(
-    session: &mut Session,
-    _: u32,
-    payload: Payload<'_>,
-) -> Result<Response, Status> {
-    let IdLists { uids, gids } = IdLists::decode(payload)?;
-    trace(Level::Debug1, || Trace::IdsAsked {
-        uids: uids.len() * 4,
-        gids: gids.len() * 4,
-    });
-    let known = &mut session.longnames.names;
-    let mut names = UserGroupNames::default();
-    for id in &uids {
-        let name = known.user(*id).unwrap_or_default();
-        trace(Level::Debug3, || Trace::IdNamed {
-            what: "uid",
-            id: *id,
-            name: name.to_vec(),
-        });
-        names.push_user(name);
-        within_packet(&names)?;
-    }
-    for id in &gids {
-        let name = known.group(*id).unwrap_or_default();
-        trace(Level::Debug3, || Trace::IdNamed {
-            what: "gid",
-            id: *id,
-            name: name.to_vec(),
-        });
-        names.push_group(name);
-        within_packet(&names)?;
-    }
-    log::emit(Level::Verbose, || Event::UsersGroups {
-        users: uids.len() + gids.len(),
-    });
-    Ok(Response::Names(names))
-}
-
-/// A response never grows past what a client takes.
-fn within_packet(names: &UserGroupNames) -> Result<(), Status> {
-    if names.len() > MAX_DATA {
-        return Err(Status::because(StatusCode::Failure, "too many names"));
-    }
-    Ok(())
 }

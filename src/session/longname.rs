@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::libc::nlink_t;
 
 use crate::fs::FileStat;
-use crate::identity::Names;
+use crate::identity::{Names, Unasked};
 use crate::log::time;
 
 /// Makes long names, and remembers what is costly in them: names of users and groups, and times, which listings repeat.
@@ -48,33 +48,38 @@ impl LongNames {
     /// | name    |            |                                              |
     ///
     /// Source: sftp-common.c `ls_file`.
-    pub fn line(&mut self, name: &[u8], stat: &FileStat) -> &[u8] {
+    ///
+    /// # Errors
+    /// [`Unasked`] where the names of user and group are to be asked for first.
+    pub fn line(&mut self, name: &[u8], stat: &FileStat) -> Result<&[u8], Unasked> {
+        self.head(stat)?;
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        line.extend_from_slice(self.head(stat));
+        line.extend_from_slice(&self.head);
         size(&mut line, stat.st_size as u64);
         line.push(b' ');
         line.extend_from_slice(self.time(stat.st_mtime).as_bytes());
         line.push(b' ');
         line.extend_from_slice(name);
         self.line = line;
-        &self.line
+        Ok(&self.line)
     }
 
-    fn head(&mut self, stat: &FileStat) -> &[u8] {
+    fn head(&mut self, stat: &FileStat) -> Result<(), Unasked> {
         let (mode_of, links) = (stat.st_mode, stat.st_nlink);
         let of = Some((mode_of, links, stat.st_uid, stat.st_gid));
         if self.head_of != of {
-            self.head_of = of;
+            self.head_of = None;
             let head = &mut self.head;
             head.clear();
             head.extend_from_slice(&mode(mode_of));
             // Writing to a Vec cannot fail.
             let _ = write!(head, " {links:>3} ");
-            column(head, self.names.user(stat.st_uid), stat.st_uid);
-            column(head, self.names.group(stat.st_gid), stat.st_gid);
+            column(head, self.names.user(stat.st_uid)?, stat.st_uid);
+            column(head, self.names.group(stat.st_gid)?, stat.st_gid);
+            self.head_of = of;
         }
-        &self.head
+        Ok(())
     }
 
     fn time(&mut self, mtime: i64) -> &str {

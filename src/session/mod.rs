@@ -2,6 +2,7 @@
 //!
 //! This file answers packets one after another; [`serve`] moves them. Knows nothing of command lines or of how the program was started.
 
+mod accounts;
 mod attrs;
 mod channel;
 mod conduit;
@@ -15,6 +16,7 @@ pub mod greeting;
 mod handles;
 mod idle;
 mod inbox;
+mod later;
 mod lines;
 mod longname;
 mod overlap;
@@ -52,6 +54,7 @@ use cost::Cost;
 use dispatch::REQUESTS;
 use extended::{EXTENSIONS, THEIRS};
 use handles::{Entry, Handles, Tally};
+use later::Later;
 use lines::trace;
 use longname::LongNames;
 use status::Status;
@@ -101,6 +104,8 @@ pub enum Response {
     Names(UserGroupNames),
     /// It stands in the outbox already.
     Sent,
+    /// None yet: a thread goes on with the request, while the session listens to others.
+    Later(Later),
 }
 
 impl Response {
@@ -173,10 +178,11 @@ impl Session {
         }
     }
 
-    /// Carries out the request in `packet` and puts the response into the outbox.
-    fn serve(&mut self, packet: Packet<'_>) -> Result<(), BeforeInit> {
+    /// Carries out the request in `packet` and puts the response into the outbox; or leaves it to a thread: its id and the work.
+    fn serve(&mut self, packet: Packet<'_>) -> Result<Option<(u32, Later)>, BeforeInit> {
         if packet.kind == Some(kind::INIT) {
-            return self.init(packet.body);
+            self.init(packet.body)?;
+            return Ok(None);
         }
         if !self.is_initialised() {
             let request = match packet.kind {
@@ -192,8 +198,7 @@ impl Session {
             // There is no id to answer to.
             (_, Err(Malformed)) | (None, _) => (0, Err(Malformed.into())),
         };
-        self.respond(id, result);
-        Ok(())
+        Ok(self.respond(id, result).map(|later| (id, later)))
     }
 
     /// Puts into the outbox what is to follow a spliced answer as a copy.
@@ -270,7 +275,8 @@ impl Session {
         extension.run.run(self, id, payload)
     }
 
-    fn respond(&mut self, id: u32, result: Result<Response, Status>) {
+    /// Puts a response into the outbox; what is left to do where there is none yet.
+    fn respond(&mut self, id: u32, result: Result<Response, Status>) -> Option<Later> {
         match result {
             Ok(Response::Ok) => self.respond_status(id, &Status::new(StatusCode::Ok)),
             Ok(Response::Handle { slot, handle }) => {
@@ -292,8 +298,10 @@ impl Session {
             Ok(Response::Limits(limits)) => self.outbox.extended_reply(id, &limits),
             Ok(Response::Names(names)) => self.outbox.extended_reply(id, &names),
             Ok(Response::Sent) => {}
+            Ok(Response::Later(later)) => return Some(later),
             Err(status) => self.respond_status(id, &status),
         }
+        None
     }
 
     fn respond_status(&mut self, id: u32, status: &Status) {

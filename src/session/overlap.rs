@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Session;
+use super::accounts::{HOME_DIRECTORY, USERS_GROUPS_BY_ID};
 use super::copy_file::COPY_FILE;
 use super::cost::{Cost, SLOW};
 use super::dispatch::{REQUESTS, Run};
@@ -23,11 +24,30 @@ use crate::protocol::{
 impl Session {
     /// What the request in `packet` touches. What is malformed, or means nothing that is open, runs alone: it is answered at once.
     pub(super) fn touch(&mut self, packet: &Packet<'_>) -> Touch {
-        // What a rule says may depend on all that came before.
-        if self.view.is_judged() {
-            return Touch::Alone;
+        let touched = self.touched(packet).unwrap_or(Touch::Alone);
+        if !self.view.is_judged() || self.is_told_alike(&touched) {
+            return touched;
         }
-        self.touched(packet).unwrap_or(Touch::Alone)
+        Touch::Alone
+    }
+
+    /// Whether what the rules say of it does not depend on what else is under way.
+    fn is_told_alike(&mut self, touched: &Touch) -> bool {
+        match touched {
+            Touch::Names
+            | Touch::Look
+            | Touch::Read { .. }
+            | Touch::Attributes { .. }
+            | Touch::List { .. }
+            | Touch::Close { written: None, .. } => true,
+            Touch::Write { .. } => !self.policy.rules.reserves(),
+            // It may take its place then.
+            Touch::Close { slot, .. } => {
+                let open = self.handles.file_in(*slot);
+                open.is_some_and(|open| !open.file.is_pending())
+            }
+            Touch::Alone | Touch::Change | Touch::Create { .. } | Touch::Copy { .. } => false,
+        }
     }
 
     fn touched(&mut self, packet: &Packet<'_>) -> Option<Touch> {
@@ -105,6 +125,9 @@ impl Session {
                     // What was written before is on the disk then; what is written later does not matter, but may not come first either.
                     wire if wire == FSYNC.wire => self.reading(payload.decode().ok()?),
                     wire if wire == COPY_DATA.wire => self.copying(payload),
+                    wire if wire == HOME_DIRECTORY.wire || wire == USERS_GROUPS_BY_ID.wire => {
+                        Some(Touch::Names)
+                    }
                     // What it makes is seen when it is complete; what it may empty can be open.
                     wire if wire == COPY_FILE.wire => {
                         let copy: CopyFile = payload.decode().ok()?;
@@ -187,7 +210,7 @@ impl Session {
         }
         let paths = paths(packet);
         // Where it started a session need not look; most begin by asking for no more.
-        if self.view.is_judged() || paths.iter().all(|path| *path == b".") {
+        if paths.iter().all(|path| *path == b".") {
             return false;
         }
         if self.view.has_remote() != Some(true) {
@@ -220,7 +243,7 @@ impl Session {
 
     /// Whether the request in `packet` can wait on a thread of its own, though nothing may run beside it: the session hears signals, and its end.
     pub(super) fn is_deferrable(&self, packet: &Packet<'_>) -> bool {
-        is_long(packet) || !self.view.is_judged() && self.lesson(packet).subject.is_some()
+        is_long(packet) || self.lesson(packet).subject.is_some()
     }
 
     /// What the request in `packet` teaches about the next ones that are like it.

@@ -12,7 +12,9 @@
 //! | changing names         |                 |                |                       |                     | no             |
 //!
 //! To change names frees room that a WRITE may want. CLOSE goes beside what concerns neither its handle nor, if that could write, its file or
-//! any name. Files are created beside each other. All else runs alone.
+//! any name. Files are created beside each other. Whoever asks what users are called touches no file. All else runs alone.
+//!
+//! What a rule says of a change may depend on all changes before it, so where there are rules each change runs alone, but for writing a file.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -32,6 +34,8 @@ use crate::protocol::StatusCode;
 pub enum Touch {
     /// Anything.
     Alone,
+    /// What users are called, and where they are at home: no file.
+    Names,
     /// Names, and the attributes of what they lead to.
     Look,
     /// The content of a file.
@@ -101,6 +105,19 @@ impl Touch {
         }
     }
 
+    /// Whether it changes nothing but what the client is told.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Names
+                | Self::Look
+                | Self::Read { .. }
+                | Self::Attributes { .. }
+                | Self::List { .. }
+        )
+    }
+
     /// A copy is a READ and a WRITE.
     fn halves(&self) -> Option<[Self; 2]> {
         let Self::Copy {
@@ -127,9 +144,12 @@ impl Touch {
 
     fn slot(&self) -> Option<u32> {
         match self {
-            Self::Alone | Self::Look | Self::Change | Self::Create { .. } | Self::Copy { .. } => {
-                None
-            }
+            Self::Alone
+            | Self::Names
+            | Self::Look
+            | Self::Change
+            | Self::Create { .. }
+            | Self::Copy { .. } => None,
             Self::Read { slot, .. }
             | Self::Attributes { slot, .. }
             | Self::Write { slot, .. }
@@ -142,6 +162,7 @@ impl Touch {
     fn precludes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Alone, _) => true,
+            (Self::Names, _) | (_, Self::Names) => false,
             (Self::Create { mode }, Self::Create { mode: other }) => mode != other,
             (Self::Create { .. }, _) => true,
             (Self::Close { slot, .. }, _) if other.slot() == Some(*slot) => true,
@@ -230,6 +251,8 @@ pub(super) struct Done {
     pub(super) id: u32,
     /// What can be learned from it.
     pub(super) lesson: Lesson,
+    /// What it touches.
+    pub(super) touch: Touch,
     /// What its work has taken.
     pub(super) took: Duration,
     /// What is left to do.
@@ -249,6 +272,15 @@ impl Pipeline {
         self.begun.len() < MOST
             && self.weight < MOST_BYTES
             && !self.begun.iter().any(|begun| begun.touch.conflicts(touch))
+    }
+
+    /// Forgets those under way where none changes anything: nobody will read an answer. Whether none is under way then.
+    pub(super) fn abandon(&mut self) -> bool {
+        if self.begun.iter().all(|begun| begun.touch.looks()) {
+            self.begun.clear();
+            self.weight = 0;
+        }
+        self.is_empty()
     }
 
     /// Begins a request that was admitted: by a thread of the pool where `slow`, otherwise at once.
@@ -284,7 +316,7 @@ impl Pipeline {
         });
         match self.pool.run(task) {
             Ok(()) => {}
-            Err(task) => task(),
+            Err(task) => crate::fs::patiently(task),
         }
         State::Running(receiver)
     }
@@ -318,9 +350,22 @@ impl Pipeline {
         Some(Done {
             id: first.id,
             lesson: first.lesson,
+            touch: first.touch,
             took,
             finish,
         })
+    }
+
+    /// Goes on with the request that was the first.
+    pub(super) fn go_on(&mut self, id: u32, lesson: Lesson, touch: Touch, work: Work) {
+        let state = self.start(work);
+        self.begun.push_front(Begun {
+            id,
+            lesson,
+            touch,
+            weight: 0,
+            state,
+        });
     }
 }
 

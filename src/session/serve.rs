@@ -27,8 +27,9 @@ use super::ending::Ending;
 use super::greeting::{Greeting, may_become_init};
 use super::idle::Idle;
 use super::inbox::Inbox;
+use super::later::Later;
 use super::pace::Pace;
-use super::pipeline::{Pipeline, Touch};
+use super::pipeline::{Pipeline, Request, Touch};
 use super::rate::Meter;
 use super::{Session, cause};
 use crate::log::{self, Event, Level};
@@ -76,6 +77,7 @@ pub enum Error {
 /// # Errors
 /// What ends it out of order; what was open is closed and logged all the same.
 pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
+    crate::fs::hurry();
     let timeouts = session.policy.timeouts;
     let ending = Ending::listen(timeouts.session).map_err(Error::Signals)?;
     let input = Channel::new(stdin, Interest::READABLE).map_err(Error::Channel)?;
@@ -232,11 +234,17 @@ impl Connection {
             }
             // What comes before INIT ends the session.
             let slow = self.session.is_initialised() && self.session.may_wait(&packet);
-            let touch = if slow || !self.pipeline.is_empty() {
+            let gone = self.session.is_initialised() && self.client_gone.is_some();
+            let touch = if slow || gone || !self.pipeline.is_empty() {
                 self.session.touch(&packet)
             } else {
                 Touch::Alone
             };
+            if gone && touch.looks() {
+                // Nobody will read what it would be told.
+                self.inbox.served(length);
+                continue;
+            }
             if !self.pipeline.admits(&touch) {
                 if let Some(end) = self.wait_for_first().await? {
                     return Ok(Some(end));
@@ -258,8 +266,18 @@ impl Connection {
             if touch == Touch::Alone && !(slow && self.session.is_deferrable(&packet)) {
                 self.suspicion.begin(begun);
                 let mark = self.mark();
-                self.session.serve(packet)?;
+                let later = self.session.serve(packet)?;
                 now = Instant::now();
+                if let Some((id, Later(work))) = later {
+                    let request = Request {
+                        id,
+                        lesson: self.session.lesson(&packet),
+                        weight: 0,
+                        work,
+                    };
+                    let touch = self.session.touch(&packet);
+                    self.pipeline.begin(request, touch, true);
+                }
                 if now.duration_since(begun) >= SLOW && self.suspicion.confirms(now) {
                     let lesson = self.session.lesson(&packet);
                     self.session.learn(lesson, now.duration_since(begun));
@@ -284,6 +302,9 @@ impl Connection {
                 if let Some(end) = self.ending.arrived() {
                     return Ok(Some(end));
                 }
+                if self.client_gone.is_none() && self.output.is_abandoned() {
+                    self.lose_client();
+                }
             }
             if self.pace.is_due(now) {
                 self.send_what_goes()?;
@@ -307,7 +328,10 @@ impl Connection {
             let mark = self.mark();
             self.session.learn(done.lesson, done.took);
             let result = (done.finish)(&mut self.session);
-            self.session.respond(done.id, result);
+            if let Some(Later(work)) = self.session.respond(done.id, result) {
+                self.pipeline.go_on(done.id, done.lesson, done.touch, work);
+                return;
+            }
             self.charge(mark);
         }
     }
@@ -321,14 +345,22 @@ impl Connection {
             biased;
             end = self.ending.next() => return Ok(Some(end)),
             () = self.pipeline.first() => {}
+            () = self.output.abandoned(), if self.client_gone.is_none() => self.lose_client(),
         }
         self.answer();
+        if self.client_gone.is_some() {
+            self.pipeline.abandon();
+        }
         Ok(None)
     }
 
-    /// Waits for all of them, and sends what there is to say.
+    /// Waits for all of them, and sends what there is to say; where nobody will read that, for those that change something.
     async fn finish_all(&mut self) -> Result<Option<End>, Error> {
-        while !self.pipeline.is_empty() {
+        loop {
+            let gone = self.client_gone.is_some();
+            if self.pipeline.is_empty() || gone && self.pipeline.abandon() {
+                break;
+            }
             if let Some(end) = self.wait_for_first().await? {
                 return Ok(Some(end));
             }

@@ -68,7 +68,7 @@ impl From<fs::Error> for Status {
             fs::Error::Refused(Refusal::Limit(..) | Refusal::Discarded) => {
                 Self::because(StatusCode::Failure, &error.to_string())
             }
-            fs::Error::Protected | fs::Error::Refused(_) | fs::Error::Link => {
+            fs::Error::Protected | fs::Error::Refused(_) | fs::Error::Link | fs::Error::Long => {
                 Self::because(StatusCode::PermissionDenied, &error.to_string())
             }
         }

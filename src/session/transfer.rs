@@ -10,7 +10,7 @@ use super::handles::{Entry, OpenFile};
 use super::lines::{trace, trace_ignored};
 use super::status::{Status, cause};
 use super::{Response, Session};
-use crate::fs::{Answer, File, OpenHow};
+use crate::fs::{Answer, Error, File, OpenHow};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::protocol::{
@@ -46,8 +46,10 @@ pub(super) fn open(
 ) -> Result<Response, Status> {
     let asked = asked_open(session, id, payload)?;
     session.handles.check_room()?;
-    let file = session.view.open(asked.path.as_path(), asked.how)?;
-    Ok(asked.opened(session, file))
+    match session.view.open(asked.path.as_path(), asked.how) {
+        Err(Error::Long) => Ok(Response::Later(session.open_later(asked))),
+        file => Ok(asked.opened(session, file?)),
+    }
 }
 
 pub(super) fn asked_open(
@@ -93,11 +95,7 @@ pub(super) fn close(
 ) -> Result<Response, Status> {
     let mut entry = asked_close(session, id, payload)?;
     let committed = match &mut entry {
-        Entry::File(open) => {
-            let committed = Arc::get_mut(&mut open.file).map_or(Ok(()), File::commit);
-            open.tally.failed |= committed.is_err();
-            committed
-        }
+        Entry::File(open) => commit(open),
         Entry::Dir(_) => Ok(()),
     };
     super::log_close(&entry, false);
@@ -106,6 +104,13 @@ pub(super) fn close(
         end(open.file)?;
     }
     Ok(Response::Ok)
+}
+
+/// Has an atomic upload that no request under way shares take its place.
+pub(super) fn commit(open: &mut OpenFile) -> Answer<()> {
+    let committed = Arc::get_mut(&mut open.file).map_or(Ok(()), File::commit);
+    open.tally.failed |= committed.is_err();
+    committed
 }
 
 /// Takes back what a CLOSE names.

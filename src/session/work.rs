@@ -3,6 +3,7 @@
 //! They are the same requests as in [`super::dispatch`] and [`super::transfer`], where each runs at once. They come here while storage is slow:
 //! what a session does on fast storage costs nothing for it.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use nix::errno::Errno;
@@ -11,6 +12,7 @@ use super::copy_file::{self, COPY_FILE};
 use super::dispatch::{self, REQUESTS, Run};
 use super::extended::{self, COPY_DATA, FSTATVFS, FSYNC};
 use super::handles::{Entry, OpenFile};
+use super::later::Later;
 use super::overlap::extension;
 use super::pipeline::{Finish, Request, Work};
 use super::status::Status;
@@ -40,9 +42,12 @@ impl Session {
             None => extension(payload).map(|(extension, _)| extension.operation),
         };
         let permitted = operation.map_or(Ok(()), |operation| self.policy.permit(operation));
-        let work = permitted
-            .map_err(Status::from)
-            .and_then(|()| self.work(kind, id, payload));
+        let work = match in_turn(packet) {
+            Some(work) => Ok((work, 0)),
+            None => permitted
+                .map_err(Status::from)
+                .and_then(|()| self.work(kind, id, payload)),
+        };
         let (work, weight) = work.unwrap_or_else(|status| (done(Err(status)), 0));
         Request {
             id,
@@ -55,17 +60,21 @@ impl Session {
     fn work(&mut self, kind: u8, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
         let weightless = |work| Ok((work, 0));
         match kind {
-            kind::STAT => weightless(self.stat(dispatch::asked_stat(id, payload)?, Follow::Yes)),
-            kind::LSTAT => weightless(self.stat(dispatch::asked_lstat(id, payload)?, Follow::No)),
+            kind::STAT => {
+                let path = dispatch::asked_stat(id, payload)?;
+                weightless(self.look(dispatch::stat_of(path, Follow::Yes)))
+            }
+            kind::LSTAT => {
+                let path = dispatch::asked_lstat(id, payload)?;
+                weightless(self.look(dispatch::stat_of(path, Follow::No)))
+            }
             kind::READLINK => {
                 let path = dispatch::asked_readlink(id, payload)?;
-                weightless(self.look(move |view| view.readlink(path.as_path()).map(Response::name)))
+                weightless(self.look(dispatch::target_of(path)))
             }
             kind::REALPATH => {
                 let path = dispatch::asked_realpath(id, payload)?;
-                let canonical =
-                    move |view: &View| view.canonical(path.as_path()).map(Response::name);
-                weightless(self.look(canonical))
+                weightless(self.look(dispatch::canonical_of(path)))
             }
             kind::OPENDIR => {
                 let path = dispatch::asked_opendir(id, payload)?;
@@ -77,7 +86,11 @@ impl Session {
                 let asked = transfer::asked_open(self, id, payload)?;
                 self.handles.check_room()?;
                 self.handles.begin_opening();
-                weightless(self.open(asked))
+                // Where there are rules it comes in its turn anyway.
+                weightless(match self.view.is_judged() {
+                    true => self.open_in_turn(asked),
+                    false => self.open(asked),
+                })
             }
             kind::READ => self.read(id, payload),
             kind::WRITE => self.write(id, payload),
@@ -122,20 +135,37 @@ impl Session {
         let view = Arc::clone(&self.view);
         Box::new(move || {
             let result = look(&view);
-            finish(move |session| {
-                if lacks_descriptors(&result) {
-                    return Ok(look(&session.view)?);
-                }
-                Ok(result?)
+            finish(move |session| match result {
+                Err(Error::Long) => Ok(Response::Later(Later(session.look(look)))),
+                result if lacks_descriptors(&result) => session.look_now(look),
+                result => Ok(result?),
             })
         })
     }
 
-    fn stat(&self, path: WirePath, follow: Follow) -> Work {
-        self.look(move |view| {
-            let stat = view.stat(path.as_path(), follow)?;
-            Ok(Response::Attrs(attrs::from_stat(&stat)))
-        })
+    /// The same at once, unless it takes long.
+    pub(super) fn look_now<F>(&self, look: F) -> Result<Response, Status>
+    where
+        F: Fn(&View) -> Answer<Response> + Send + 'static,
+    {
+        match look(&self.view) {
+            Err(Error::Long) => Ok(Response::Later(Later(self.look(look)))),
+            result => Ok(result?),
+        }
+    }
+
+    /// The same of a path that may lead to where requests wait.
+    pub(super) fn look_at(
+        &self,
+        path: PathBuf,
+        look: fn(&View, &Path) -> Answer<Response>,
+    ) -> Result<Response, Status> {
+        let far = self.view.has_remote() == Some(true) && !self.view.is_near(&path);
+        let look = move |view: &View| look(view, &path);
+        match far {
+            true => Ok(Response::Later(Later(self.look(look)))),
+            false => self.look_now(look),
+        }
     }
 
     fn opendir(&self, path: WirePath) -> Work {
@@ -143,15 +173,24 @@ impl Session {
         Box::new(move || {
             let dir = view.opendir(path.as_path());
             finish(move |session| {
-                session.handles.end_opening();
                 let dir = if lacks_descriptors(&dir) {
                     session.view.opendir(path.as_path())
                 } else {
                     dir
                 };
+                if let Err(Error::Long) = dir {
+                    return Ok(Response::Later(Later(session.opendir(path))));
+                }
+                session.handles.end_opening();
                 Ok(dispatch::opened(session, dir?, path))
             })
         })
+    }
+
+    /// An OPENDIR that takes long.
+    pub(super) fn opendir_later(&mut self, path: WirePath) -> Later {
+        self.handles.begin_opening();
+        Later(self.opendir(path))
     }
 
     fn open(&self, asked: Asked) -> Work {
@@ -164,17 +203,36 @@ impl Session {
                 let _ = file.id();
             }
             finish(move |session| {
-                session.handles.end_opening();
                 // It is there already, or something else is the matter: now it is this request's turn.
                 let again = file.is_err() && asked.how.creates();
-                let file = if again || lacks_descriptors(&file) {
-                    session.view.open(asked.path.as_path(), asked.how)
-                } else {
-                    file
-                };
+                if again || lacks_descriptors(&file) || matches!(file, Err(Error::Long)) {
+                    return Ok(Response::Later(Later(session.open_in_turn(asked))));
+                }
+                session.handles.end_opening();
                 Ok(asked.opened(session, file?))
             })
         })
+    }
+
+    /// An OPEN before which all others have been answered.
+    fn open_in_turn(&self, asked: Asked) -> Work {
+        let view = Arc::clone(&self.view);
+        Box::new(move || {
+            let file = view.open(asked.path.as_path(), asked.how);
+            if let Ok(file) = &file {
+                let _ = file.id();
+            }
+            finish(move |session| {
+                session.handles.end_opening();
+                Ok(asked.opened(session, file?))
+            })
+        })
+    }
+
+    /// An OPEN that takes long.
+    pub(super) fn open_later(&mut self, asked: Asked) -> Later {
+        self.handles.begin_opening();
+        Later(self.open_in_turn(asked))
     }
 
     fn read(&mut self, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
@@ -208,17 +266,44 @@ impl Session {
     }
 
     fn readdir(&mut self, id: u32, payload: Payload<'_>) -> Result<(Work, usize), Status> {
-        let handle: Handle = payload.decode()?;
+        let handle = dispatch::asked_readdir(self, id, payload)?;
+        Ok((self.listing(id, handle)?, MAX_NAMES))
+    }
+
+    fn listing(&mut self, id: u32, handle: Handle) -> Result<Work, Status> {
         let open = self.handles.dir(handle).ok_or_else(Status::bad_handle)?;
         let dir = Arc::clone(&open.dir);
-        let work = Box::new(move || {
+        Ok(Box::new(move || {
             let mut listed = dir.lock().unwrap_or_else(PoisonError::into_inner);
             listed.look_ahead(MAX_NAMES);
             drop(listed);
             drop(dir);
-            finish(move |session| dispatch::list(session, id, handle))
+            finish(move |session| dispatch::list(session, id, handle, true))
+        }))
+    }
+
+    /// A READDIR that takes long to find what is to be listed next.
+    pub(super) fn listing_later(&mut self, id: u32, handle: Handle) -> Result<Response, Status> {
+        let work = self.listing(id, handle)?;
+        Ok(Response::Later(Later(work)))
+    }
+
+    /// A READDIR that has the names of users and groups asked for.
+    pub(super) fn names_later(
+        &mut self,
+        id: u32,
+        handle: Handle,
+        (users, groups): (Vec<u32>, Vec<u32>),
+    ) -> Response {
+        let question = self.longnames.names.lacking(&users, &groups);
+        let work = Box::new(move || {
+            let answers = question.ask();
+            finish(move |session| {
+                session.longnames.names.learn(&answers);
+                dispatch::list(session, id, handle, true)
+            })
         });
-        Ok((work, MAX_NAMES))
+        Response::Later(Later(work))
     }
 
     fn extended(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
@@ -263,17 +348,19 @@ impl Session {
     fn close(&mut self, id: u32, payload: Payload<'_>) -> Result<Work, Status> {
         let entry = transfer::asked_close(self, id, payload)?;
         Ok(Box::new(move || {
-            let Entry::File(open) = entry else {
+            let Entry::File(mut open) = entry else {
                 return finish(move |_| {
                     super::log_close(&entry, false);
                     Ok(Response::Ok)
                 });
             };
+            let committed = transfer::commit(&mut open);
             let whole = log::tells_info() && open.was_read_to_its_end();
             let OpenFile { file, tally, .. } = open;
             let closed = transfer::end(file);
             finish(move |_| {
                 super::log_transfer(&tally, false, || whole);
+                committed?;
                 closed?;
                 Ok(Response::Ok)
             })
@@ -297,11 +384,27 @@ fn read_at(file: &File, offset: u64, mut data: Vec<u8>) -> Result<Vec<u8>, Errno
     Ok(data)
 }
 
-fn finish<F>(finish: F) -> Finish
+/// What is left to the session when the work is done.
+pub(super) fn finish<F>(finish: F) -> Finish
 where
     F: FnOnce(&mut Session) -> Result<Response, Status> + Send + 'static,
 {
     Box::new(finish)
+}
+
+/// The work of what needs none before all others have been answered.
+fn in_turn(packet: &Packet<'_>) -> Option<Work> {
+    const ASIDE: [&str; 4] = [FSYNC.wire, FSTATVFS.wire, COPY_DATA.wire, COPY_FILE.wire];
+    let (_, payload) = request_id(packet.body).ok()?;
+    let (extension, _) = extension(payload).filter(|_| packet.kind == Some(kind::EXTENDED))?;
+    let here = matches!(extension.run, Run::Here(_)) && !ASIDE.contains(&extension.wire);
+    let body = here.then(|| packet.body.to_vec())?;
+    Some(Box::new(move || {
+        finish(move |session| {
+            let (id, payload) = request_id(&body)?;
+            session.run(kind::EXTENDED, id, payload)
+        })
+    }))
 }
 
 /// The work of what needs none.

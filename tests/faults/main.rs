@@ -17,6 +17,7 @@ mod channels;
 mod client_gone;
 mod copy_file;
 mod copy_file_broken_off;
+mod deaf;
 mod descriptors;
 mod device;
 mod full_disk;

@@ -202,7 +202,7 @@ pub(crate) struct Stall {
     pub(crate) mount: Mount,
     pub(crate) tree: Tree,
     pub(crate) server: Server,
-    far: Vec<u8>,
+    pub(crate) far: Vec<u8>,
     /// What the other server shows.
     pub(crate) behind: Tree,
 }
@@ -213,22 +213,34 @@ impl Stall {
         let tree = Tree::new();
         let server = Server::start(&tree);
         let path = mount.point.path("f");
-        Self::of((behind, mount), tree, server, path)
+        Self::of((behind, mount), tree, server, path, pflags::READ)
     }
 
     /// Of a session that finds the file on the mount at `path`.
-    fn of(
+    pub(crate) fn of(
         (behind, mount): (Tree, Mount),
         tree: Tree,
         mut server: Server,
         path: impl AsRef<[u8]>,
+        pflags: u32,
     ) -> Self {
-        let far = server.open(path, pflags::READ);
+        let far = server.open(path, pflags);
         Self {
             mount,
             tree,
             server,
             far,
+            behind,
+        }
+    }
+
+    /// Of a session that has nothing open there.
+    pub(crate) fn near((behind, mount): (Tree, Mount), tree: Tree, server: Server) -> Self {
+        Self {
+            mount,
+            tree,
+            server,
+            far: Vec::new(),
             behind,
         }
     }
@@ -239,7 +251,7 @@ impl Stall {
 }
 
 /// A directory with a file, and the mount that shows it.
-fn mounted() -> (Tree, Mount) {
+pub(crate) fn mounted() -> (Tree, Mount) {
     let behind = Tree::new();
     behind.file("f", "content");
     behind.chmod("", 0o777);
@@ -276,7 +288,7 @@ const NEAR: &[u8] = &[b'n'; 100_000];
 /// Sends `request` for a name or a handle on the mount, which stalls, and shows that others are read and closed meanwhile. Their answers are held
 /// back; what the process has read and what it has open is seen.
 #[track_caller]
-fn nothing_near_waits(stall: &mut Stall, request: &Packet) {
+pub(crate) fn nothing_near_waits(stall: &mut Stall, request: &Packet) {
     stall.tree.file("near", NEAR);
     stall.tree.file("closed", "");
     let near = stall.server.open("near", pflags::READ);
@@ -312,7 +324,7 @@ fn bytes_read(server: &Server) -> u64 {
     rchar.unwrap().parse().unwrap()
 }
 
-fn holds(server: &Server, path: &Path) -> bool {
+pub(crate) fn holds(server: &Server, path: &Path) -> bool {
     let mut held = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
     held.any(|fd| std::fs::read_link(fd.unwrap().path()).is_ok_and(|to| to == path))
 }
@@ -380,7 +392,7 @@ fn what_is_mounted_later_is_noticed() {
     server.call(&request::stat("absent")).status();
     let (behind, mount) = mounted();
     let path = mount.point.path("f");
-    let mut stall = Stall::of((behind, mount), tree, server, &path);
+    let mut stall = Stall::of((behind, mount), tree, server, &path, pflags::READ);
     nothing_near_waits(&mut stall, &request::stat(path));
 }
 
@@ -399,7 +411,7 @@ fn a_name_on_a_mount_beneath_the_root_stops_no_other_file_either() {
         .connect();
     let name = name.to_str().unwrap();
     let path = format!("/{name}/f");
-    let mut stall = Stall::of((behind, mount), tree, server, &path);
+    let mut stall = Stall::of((behind, mount), tree, server, &path, pflags::READ);
     nothing_near_waits(&mut stall, &request::stat(&path));
     let made = format!("/{name}/made");
     nothing_near_waits(&mut stall, &request::mkdir(made, &Attrs::NONE));

@@ -1,0 +1,47 @@
+//! What takes long: a thread goes on with it, and the session listens to others meanwhile.
+//!
+//! A session's own thread hears signals, `--session-timeout` and the end of the client, and only between two requests. So nothing that loops by
+//! the client's will, or waits for another process or host, is done there for longer than some 20 ms. This is all of it:
+//!
+//! | what                                    | bounded by                                             | done by                              |
+//! |-----------------------------------------|--------------------------------------------------------|--------------------------------------|
+//! | the requests of a burst                 | 512 KiB that have arrived                              | the session; it listens each 100 ms  |
+//! | the fields of a request, extended pairs | a packet, 256 KiB                                      | the session                          |
+//! | a path that only the walk can resolve   | 40 links, 8192 components; `..` opens some ten anew    | a thread, after 20 ms                |
+//! | a path that another process changes     | 64 resolutions                                         | a thread, after 4                    |
+//! | patterns of rules                       | pattern times path: no pattern goes back twice         | as the walk or the listing           |
+//! | a listing that is shown                 | 64 KiB a response, or 20 ms                            | the session                          |
+//! | a listing of which nothing is shown     | the directory, once                                    | a thread, after 20 ms                |
+//! | a listing where something is mounted    | who serves that                                        | a thread                             |
+//! | names of users and groups, and homes    | as many numbers as a packet holds, each asked for once | a thread, but for passwd(5), group(5)|
+//! | a file on which somebody has a lease    | /proc/sys/fs/lease-break-time                          | a thread                             |
+//! | paths and handles on FUSE, NFS, SMB …   | who serves them                                        | a thread, with rules too             |
+//! | paths and files on a slow disk          | the disk                                               | a thread, once one was slow          |
+//! | fsync, copy-data, copy-file             | the files; the client's end breaks off none            | a thread                             |
+//! | a rate; a client that does not read     | itself                                                 | the runtime, which listens           |
+//! | the log                                 | half a second once, then a tenth of the time           | the session                          |
+//! | the list of mounts                      | the kernel; when it has changed                        | the session                          |
+//! | the end: files that others serve        | not closed here, nor asked how long they are           | the kernel                           |
+//! | the end: uploads that are not complete  | 0.8 s                                                  | a thread                             |
+//!
+//! Where no thread can be started the session does it all itself, and hears nothing meanwhile. The kernel breaks off no system call on a disk:
+//! the first one that waits for a disk which was fast before is waited for.
+
+use super::Response;
+use super::pipeline::{Finish, Work};
+
+/// What is left to do of a request that takes long.
+pub struct Later(pub(super) Work);
+
+impl std::fmt::Debug for Later {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Later")
+    }
+}
+
+impl Response {
+    /// None before a thread has done `work`.
+    pub(super) fn later(work: impl FnOnce() -> Finish + Send + 'static) -> Self {
+        Self::Later(Later(Box::new(work)))
+    }
+}
