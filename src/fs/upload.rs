@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -276,12 +276,13 @@ impl Uploads {
     }
 
     /// Removes all of them, and lets none begin, whoever still writes to them. Storage that does not answer may keep what it has.
-    fn end(&self) {
+    fn end(&self, deadline: Instant) {
         let mut unfinished = self.lock();
         unfinished.ended = true;
+        let rest = || deadline.saturating_duration_since(Instant::now());
         let (mut unfinished, _) = self
             .made
-            .wait_timeout_while(unfinished, PATIENCE, |unfinished| unfinished.making > 0)
+            .wait_timeout_while(unfinished, rest(), |unfinished| unfinished.making > 0)
             .unwrap_or_else(PoisonError::into_inner);
         let uploads = Arc::new(std::mem::take(&mut unfinished.uploads));
         drop(unfinished);
@@ -298,7 +299,7 @@ impl Uploads {
             })
         };
         match aside {
-            Ok(_) => drop(told.recv_timeout(PATIENCE)),
+            Ok(_) => drop(told.recv_timeout(rest().max(LEAST))),
             Err(_) => remove(&uploads),
         }
     }
@@ -387,8 +388,9 @@ impl Uploads {
 impl View {
     /// Ends all uploads and copies that are not finished, whoever still writes to them.
     pub fn discard_uploads(&self) {
+        let deadline = Instant::now() + PATIENCE;
         for uploads in self.uploads().into_iter().chain([self.copies()]) {
-            uploads.end();
+            uploads.end(deadline);
         }
     }
 
@@ -439,7 +441,9 @@ fn to_errno(error: std::io::Error) -> Errno {
 }
 
 /// How long the end of a session waits for storage that is to remove what is not finished.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(800);
+/// Of which so much is left to remove what was begun in time.
+const LEAST: Duration = Duration::from_millis(100);
 /// How often an upload tries to take its place while another process puts things there and takes them away.
 const RETRIES: usize = 16;
 /// The bits with which a file runs as its owner or group.

@@ -75,6 +75,15 @@ impl OpenFile {
         let end = || self.file.stat().map(|stat| stat.st_size as u64);
         self.tally.ended || end().is_ok_and(|end| self.tally.reached >= end)
     }
+
+    /// The same at the end of the session, which does not wait for who serves the file.
+    #[must_use]
+    pub fn is_known_to_its_end(&self) -> bool {
+        match self.cost.is_remote() {
+            true => self.tally.ended,
+            false => self.was_read_to_its_end(),
+        }
+    }
 }
 
 /// A directory that the client opened.

@@ -329,12 +329,13 @@ impl Session {
     fn close_all(&mut self) {
         for entry in self.handles.drain() {
             log_close(&entry, true);
-            match entry {
-                // To close it may wait for ever; the kernel does it when the process ends.
-                Entry::File(open) if open.cost.is_remote() && !open.file.is_pending() => {
-                    std::mem::forget(open);
-                }
-                Entry::File(_) | Entry::Dir(_) => {}
+            let far = match &entry {
+                Entry::File(open) => open.cost.is_remote(),
+                Entry::Dir(dir) => dir.remote,
+            };
+            if far {
+                // To close it may wait for ever; the kernel does it when the process ends. What is pending is discarded below.
+                std::mem::forget(entry);
             }
         }
         // A copy that is under way has its file still open.
@@ -349,7 +350,10 @@ fn log_close(entry: &Entry, forced: bool) {
             forced,
             path: Some(dir.path.clone()),
         }),
-        Entry::File(open) => log_transfer(&open.tally, forced, || open.was_read_to_its_end()),
+        Entry::File(open) => log_transfer(&open.tally, forced, || match forced {
+            true => open.is_known_to_its_end(),
+            false => open.was_read_to_its_end(),
+        }),
     }
 }
 

@@ -18,6 +18,7 @@ mod client_gone;
 mod copy_file;
 mod copy_file_broken_off;
 mod deaf;
+mod deaf_mounts;
 mod descriptors;
 mod device;
 mod full_disk;
