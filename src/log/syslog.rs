@@ -34,6 +34,9 @@ pub struct Syslog {
     /// Whether the logger let a grace pass without taking a line; it gets no other before it takes one.
     stuck: bool,
     dropped: u64,
+    /// How long the logger was waited for, less a tenth of the time since.
+    waited: Duration,
+    counted: Instant,
 }
 
 /// Of datagrams, one a line; or, as syslog-ng can have it, a stream in which a NUL ends each line.
@@ -52,6 +55,8 @@ impl Syslog {
             socket: Socket::connect().ok(),
             stuck: false,
             dropped: 0,
+            waited: Duration::ZERO,
+            counted: Instant::now(),
         }
     }
 
@@ -81,9 +86,9 @@ impl Syslog {
         taken.then(|| std::mem::take(&mut self.dropped))
     }
 
-    /// A logger that is only busy gets a grace, so that a burst of lines is not lost; one that is stuck costs it once.
+    /// A logger that is only busy gets a grace, so that a burst of lines is not lost; one that is stuck costs it once, and one that is slow no
+    /// more than a tenth of the time.
     fn try_send(&mut self, line: &[u8]) -> bool {
-        let start = Instant::now();
         loop {
             match self.send_now(line) {
                 Some(sent) => {
@@ -93,12 +98,17 @@ impl Syslog {
                 None if self.stuck => return false,
                 None => {}
             }
-            let rest = GRACE.saturating_sub(start.elapsed());
+            let begun = Instant::now();
+            let passed = begun.saturating_duration_since(self.counted);
+            self.waited = self.waited.saturating_sub(passed / 10);
+            let rest = GRACE.saturating_sub(self.waited);
             self.stuck = rest.is_zero()
                 || !self
                     .socket
                     .as_ref()
                     .is_some_and(|socket| writable_within(&socket.fd, rest));
+            self.counted = Instant::now();
+            self.waited += begun.elapsed();
         }
     }
 
