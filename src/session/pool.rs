@@ -88,5 +88,5 @@ impl std::fmt::Debug for Pool {
 
 /// So many requests wait for storage at the same time.
 const MOST: usize = 64;
-/// Bytes: a listing reads 32 KiB of names onto it.
-const STACK: usize = 256 * 1024;
+/// Bytes: a listing reads 32 KiB of names onto it, and modules of the name service do what they like. What is not used takes no memory.
+const STACK: usize = 1024 * 1024;
