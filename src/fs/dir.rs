@@ -319,13 +319,11 @@ impl Shown<'_> {
                 if !lists(self.judged, name, &identity) {
                     return Given::Hidden;
                 }
-                fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()
+                let stat = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
+                stat.filter(|stat| !is_unfinished(dir.as_fd(), name, stat))
             }
         };
-        match stat {
-            Some(stat) if !is_unfinished(dir.as_fd(), name, &stat) => take(&stat),
-            _ => Given::Hidden,
-        }
+        stat.as_ref().map_or(Given::Hidden, take)
     }
 }
 

@@ -16,6 +16,7 @@ use super::{BUFFER, Dir, lists, names};
 use crate::fs::Result;
 use crate::fs::judge::Identity;
 use crate::fs::ops::FileStat;
+use crate::fs::unlisted::is_unfinished;
 
 impl Dir {
     /// Asks what the next call of [`Dir::list`] will tell, for as many entries as take `room` bytes there, many at the same time.
@@ -88,7 +89,8 @@ impl Dir {
             if !lists(judged, bare, &identity) {
                 return None;
             }
-            fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()
+            let stat = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
+            stat.filter(|stat| !is_unfinished(self.fd.as_fd(), bare, stat))
         };
         // To start a thread costs as much as some answers do.
         let helpers = Helpers::take((next.len() / 4).min(AT_ONCE).saturating_sub(1));
