@@ -178,7 +178,12 @@ impl View {
                     return self.open_whole(place, how, there.as_ref(), guard);
                 }
                 // By the name it was plain a moment ago; another process may have put a FIFO there since.
-                return Ok(File::plain(create(place, how)?, appends, guard)?);
+                if !writes || guard.protect.is_none() {
+                    return Ok(File::plain(create(place, how)?, appends, guard)?);
+                }
+                // Or what is protected.
+                let fd = self.open_judged(place, how, there.as_ref())?;
+                return Ok(File::plain(fd, appends, guard)?);
             };
             let deeds = how.effects(there.is_some()).into_iter();
             let deeds: Vec<_> = deeds
@@ -215,15 +220,7 @@ impl View {
                     }
                 }
             }
-            let fd = match &there {
-                None => self.open_new(place, how)?,
-                Some(_) if creates && how.has(OFlag::O_EXCL) => return Err(Errno::EEXIST.into()),
-                // The kernel's answer to O_CREAT, which is taken off below.
-                Some(stat) if creates && kind(stat) == SFlag::S_IFDIR => {
-                    return Err(Errno::EISDIR.into());
-                }
-                Some(stat) => open_known(place, how, stat)?,
-            };
+            let fd = self.open_judged(place, how, there.as_ref())?;
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
         };
         if how.whole.is_some() {
@@ -234,6 +231,24 @@ impl View {
             self.act_in_steps(jail, &path, aim, intent, open)
         } else {
             self.act(path, aim, intent, open)
+        }
+    }
+
+    /// Opens, and empties, what was judged and nothing else; creates where nothing stood.
+    fn open_judged(
+        &self,
+        place: &Place<'_>,
+        how: OpenHow,
+        there: Option<&FileStat>,
+    ) -> Answer<OwnedFd> {
+        match there {
+            None => self.open_new(place, how),
+            Some(_) if how.creates() && how.has(OFlag::O_EXCL) => Err(Errno::EEXIST.into()),
+            // The kernel's answer to O_CREAT, which is taken off below.
+            Some(stat) if how.creates() && kind(stat) == SFlag::S_IFDIR => {
+                Err(Errno::EISDIR.into())
+            }
+            Some(stat) => open_known(place, how, stat),
         }
     }
 

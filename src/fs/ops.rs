@@ -18,7 +18,7 @@ use super::held::Held;
 use super::judge::{Deed, Effect, Identity, told};
 use super::open::{is_plain, open};
 use super::place::{Id, Last, Place, flags, kind};
-use super::protect::{Change, OTHERS_WRITE};
+use super::protect::{Change, way_mode};
 use super::resolve::{Aim, Intent, PATH_MAX};
 use super::verdict::{free, one_tree};
 use super::{Answer, Dir, Error, Result, View, again};
@@ -258,9 +258,10 @@ impl View {
             self.ask_about_new(Effect::Create, place)?;
             free(place)?;
             self.unprotected(place, None, Change::MakeDir)?;
-            let kept = self.kept_of_mode(place)?;
-            let exact = self.modes().dir.map(|mode| mode & kept);
-            let mode = Mode::from_bits_truncate(exact.unwrap_or(mode) & kept);
+            let on_way = self.is_way(place)?;
+            let given = |mode| if on_way { way_mode(mode) } else { mode };
+            let exact = self.modes().dir.map(given);
+            let mode = Mode::from_bits_truncate(given(exact.unwrap_or(mode)));
             mkdirat(place.dir(), &*place.entry(), mode)?;
             // Before anything changes it.
             self.made(place, SFlag::S_IFDIR);
@@ -382,14 +383,11 @@ impl View {
         })
     }
 
-    /// The bits that a directory may have which is made there: on a way to what is protected nobody else writes.
-    fn kept_of_mode(&self, place: &Place<'_>) -> Result<u32> {
-        let Some(protect) = self.protect().filter(|_| place.last == Last::Name) else {
-            return Ok(!0);
-        };
-        Ok(match protect.is_way(place.dir.id()?, &place.name) {
-            true => !OTHERS_WRITE,
-            false => !0,
+    /// Whether a directory that is made there is on the way to what is protected.
+    fn is_way(&self, place: &Place<'_>) -> Result<bool> {
+        Ok(match self.protect().filter(|_| place.last == Last::Name) {
+            Some(protect) => protect.is_way(place.dir.id()?, &place.name),
+            None => false,
         })
     }
 

@@ -106,7 +106,12 @@ const THREAD_FLAGS: u32 = (libc::CLONE_VM
     | libc::CLONE_SETTLS
     | libc::CLONE_PARENT_SETTID
     | libc::CLONE_CHILD_CLEARTID) as u32;
-const UNREAD: Condition = OneOf(&[Argument::is(1, libc::FIONREAD as u32)]);
+const QUESTIONS: Condition = OneOf(&[
+    Argument::is(1, FS_IOC_GETFLAGS),
+    Argument::is(1, libc::FIONREAD as u32),
+]);
+/// ioctl_iflags(2), the lower half of the number.
+const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
 /// The same number is another option of another level.
 const BUFFER: Condition = All(&[
     Argument::is(1, libc::SOL_SOCKET as u32),
@@ -215,8 +220,8 @@ pub const SEEN: &[Row] = &[
     ),
     (
         libc::SYS_ioctl,
-        UNREAD,
-        "whether what was spliced has been read",
+        QUESTIONS,
+        "whether what was spliced has been read; whether a directory folds case",
     ),
     (libc::SYS_getsockname, Always, "the same for a socket"),
     (

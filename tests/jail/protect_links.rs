@@ -118,3 +118,22 @@ fn what_a_protected_link_leads_to_stays_protected_when_it_is_edited() {
     );
     opens(&mut home.server, "/dots/rc");
 }
+
+#[test]
+fn what_cannot_be_looked_at_any_more_counts_as_it_was() {
+    let mut home = home_as_root(&[
+        dir("jail/store"),
+        file("jail/store/rc"),
+        link("jail/.zshrc", "store/rc"),
+    ]);
+    let base = &home.ground.base;
+    fs::hard_link(base.at("jail/store/rc"), base.at("jail/again")).unwrap();
+    let attack = [put("/again"), mode("/again", 0o666)];
+    all_refused_and_unchanged(&mut home, &attack);
+    home.ground.base.chmod("jail/store", 0o600);
+    a_moment();
+    all_refused_and_unchanged(&mut home, &attack);
+    home.ground.base.chmod("jail/store", 0o755);
+    a_moment();
+    all_refused_and_unchanged(&mut home, &attack);
+}

@@ -26,7 +26,7 @@ const WINDOW: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `store` and `vault` hold what is protected. `way` is a directory with a link to one, or a link to the other; `x` a plain directory with
-/// a file of that name, or a link to the store; `y` the other one of these.
+/// a file of that name, or a link to the store; `y` the other one of these. `p` and `q` are a plain file and a hard link to what is protected.
 fn plan() -> Plan {
     vec![
         dir("jail"),
@@ -46,6 +46,7 @@ fn plan() -> Plan {
         file("jail/z"),
         link("jail/w", "vault/rc"),
         file("jail/bait"),
+        file("jail/p"),
     ]
 }
 
@@ -55,7 +56,11 @@ fn swap(top: &Path) -> usize {
         let flags = RenameFlags::RENAME_EXCHANGE;
         usize::from(renameat2(AT_FDCWD, &one, AT_FDCWD, &two, flags).is_ok())
     };
-    exchange("x", "y") + exchange("way", "way-too") + exchange("z", "w") + exchange("x", "y")
+    exchange("x", "y")
+        + exchange("way", "way-too")
+        + exchange("z", "w")
+        + exchange("x", "y")
+        + exchange("p", "q")
 }
 
 /// Swaps while `attack` goes on; how often.
@@ -96,8 +101,12 @@ fn path(rng: &mut Rng) -> &'static str {
 }
 
 fn attempt(rng: &mut Rng) -> Packet {
-    let path = path(rng);
     let trunc = pflags::WRITE | pflags::TRUNC;
+    if rng.u8(..4) == 0 {
+        let flags = [trunc, trunc | pflags::CREAT, pflags::WRITE][rng.usize(..3)];
+        return request::open(["/p", "/q"][rng.usize(..2)], flags, &Attrs::NONE);
+    }
+    let path = path(rng);
     match rng.u8(..9) {
         0 => request::open(path, trunc, &Attrs::NONE),
         1 => request::open(path, trunc | pflags::CREAT, &Attrs::NONE),
@@ -135,12 +144,12 @@ fn tend(top: &Path) {
 }
 
 fn is_whole(top: &Path) -> Result<(), String> {
-    for name in ["store/rc", "vault/rc"] {
+    for (name, names) in [("store/rc", 2), ("vault/rc", 1)] {
         let path = top.join(name);
         let meta = fs::symlink_metadata(&path).map_err(|error| format!("{name}: {error}"))?;
         let content = fs::read(&path).unwrap_or_default();
         let mode = meta.permissions().mode() & 0o777;
-        if content != b"as it was" || mode != 0o644 || meta.nlink() != 1 {
+        if content != b"as it was" || mode != 0o644 || meta.nlink() != names {
             return Err(format!(
                 "{name}: {:?}, mode {mode:o}",
                 content.escape_ascii().to_string()
@@ -171,6 +180,7 @@ fn write_by(server: &mut Server, replies: &[Reply]) -> usize {
 fn no_swap_on_the_way_of_a_protected_link_lets_it_be_changed() {
     let mut home = Home::new("jail", &["--root", "BASE/jail"], &plan());
     let top = home.ground.base.at("jail");
+    fs::hard_link(top.join("store/rc"), top.join("q")).unwrap();
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = Rng::with_seed(seed);
@@ -213,6 +223,7 @@ fn naive(top: &Path, name: &str) {
 fn the_same_swaps_catch_a_mechanism_that_compares_canonical_paths() {
     let ground = Ground::new(plan(), &[b"jail"]);
     let top = ground.base.at("jail");
+    fs::hard_link(top.join("store/rc"), top.join("q")).unwrap();
     let began = Instant::now();
     let (caught, swaps) = while_swapping(&top, || {
         while began.elapsed() < PATIENCE {

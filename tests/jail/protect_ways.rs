@@ -162,13 +162,17 @@ fn what_two_sessions_make_in_turn_is_protected_for_both() {
 }
 
 #[test]
-fn a_directory_that_is_made_on_a_way_is_closed_to_others() {
+fn a_directory_that_is_made_on_a_way_is_closed_to_others_and_open_to_its_owner() {
     for flags in [&[][..], &["--dir-mode", "0777"], &["--umask", "0"]] {
         let flags = [&["--root", "BASE/jail"], flags].concat();
         let mut home = Home::new("jail", &flags, &vec![dir("jail")]);
         let open = Attrs::NONE.permissions(0o777);
         home.server.ok(&request::mkdir("/.config", &open));
         home.server.ok(&request::mkdir("/plain", &open));
+        home.server
+            .ok(&request::mkdir("/.local", &Attrs::NONE.permissions(0)));
+        let owners = home.ground.base.mode("jail/.local") & 0o700;
+        assert_eq!(owners, 0o700, "{flags:?}");
         let mode = |name: &str| home.ground.base.at(name).metadata().unwrap().mode() & 0o22;
         assert_eq!(mode("jail/.config"), 0, "{flags:?}");
         assert_eq!(mode("jail/plain") != 0, flags.len() > 2, "{flags:?}");
@@ -176,7 +180,7 @@ fn a_directory_that_is_made_on_a_way_is_closed_to_others() {
 }
 
 #[test]
-fn ways_are_not_opened_to_others_and_get_no_owner() {
+fn ways_are_not_opened_to_others_nor_closed_to_their_owner_and_get_no_other() {
     let mut home = home_as_root(&[
         dir("jail/.config"),
         dir("jail/dots"),
@@ -192,7 +196,10 @@ fn ways_are_not_opened_to_others_and_get_no_owner() {
         "/dots",
         "/dots/../dots/.",
     ] {
-        for open in [0o777, 0o775, 0o757, 0o722, 0o702] {
+        // To others, or closed to its owner: then nobody could look through it.
+        for open in [
+            0o777, 0o775, 0o757, 0o722, 0o702, 0o600, 0o500, 0o300, 0o055, 0,
+        ] {
             let packets = [
                 mode(way, open),
                 request::lsetstat(way, &Attrs::NONE.permissions(open)),

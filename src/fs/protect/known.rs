@@ -84,6 +84,25 @@ impl Known {
         }
     }
 
+    /// Adds what was known before.
+    pub(super) fn keep(&mut self, before: &Self) {
+        self.objects.extend(&before.objects);
+        self.ways.extend(&before.ways);
+        for (dir, names) in &before.whole {
+            self.whole.entry(*dir).or_insert_with(|| names.clone());
+        }
+        for (dir, watched) in &before.dirs {
+            let known = self.dirs.entry(*dir).or_insert_with(|| Watched {
+                ground: watched.ground,
+                names: HashMap::new(),
+                is_home: watched.is_home,
+            });
+            for (name, rule) in &watched.names {
+                known.names.entry(name.clone()).or_insert(*rule);
+            }
+        }
+    }
+
     /// Whether anything is known of what stands in a directory.
     pub(super) fn knows(&self, dir: Id) -> bool {
         self.dirs.contains_key(&dir) || self.whole.contains_key(&dir)

@@ -39,6 +39,10 @@ impl Known {
     pub(super) fn look(guarded: &Guarded, previous: Option<&Self>) -> Self {
         let mut look = Look::new(previous);
         look.all(guarded);
+        // What cannot be seen now counts as it was.
+        if let Some(previous) = previous.filter(|_| look.blind) {
+            look.known.keep(previous);
+        }
         look.known
     }
 
@@ -64,6 +68,8 @@ struct Look<'a> {
     above: HashSet<Id>,
     found: usize,
     user: Uid,
+    /// Whether something could not be looked at.
+    blind: bool,
     now: Duration,
     traces: Option<Vec<Trace>>,
     open: Vec<PathBuf>,
@@ -88,6 +94,7 @@ impl<'a> Look<'a> {
             above: HashSet::new(),
             found: 0,
             user: geteuid(),
+            blind: false,
             now: now.unwrap_or_default(),
             traces: None,
             open: Vec::new(),
@@ -192,9 +199,9 @@ impl<'a> Look<'a> {
                     self.rule(dir, &name, Rule::Fixed);
                     self.known.objects.insert(Id::of(&stat));
                     links += 1;
-                    let target = readlinkat(AT_FDCWD, child.as_slice())
-                        .ok()
-                        .map(OsString::into_vec)?;
+                    let target = readlinkat(AT_FDCWD, child.as_slice());
+                    self.blind |= target.is_err();
+                    let target = target.ok().map(OsString::into_vec)?;
                     if links > MOST_LINKS || target.is_empty() {
                         return None;
                     }
@@ -215,9 +222,10 @@ impl<'a> Look<'a> {
                 Err(errno) => {
                     let fixed = last || absent == Absent::StaysAbsent;
                     self.rule(dir, &name, if fixed { Rule::Fixed } else { Rule::Way });
-                    if (!last || end == Rule::Way) && errno == Errno::ENOENT {
+                    if !last || end == Rule::Way {
                         self.miss(child.clone(), dir);
                     }
+                    self.blind |= !matches!(errno, Errno::ENOENT | Errno::ENOTDIR);
                     let leads = rest.iter().rev().fold(child, |mut path, name| {
                         path.push(b'/');
                         path.extend_from_slice(name);

@@ -250,8 +250,7 @@ fn object_stays(known: &Known, id: Id, change: Change) -> bool {
     match change {
         Change::Make | Change::MakeDir | Change::Alter => false,
         Change::Take | Change::Owner => on_way(),
-        // Whoever else may write there could put names there.
-        Change::Mode(mode) => mode & OTHERS_WRITE != 0 && on_way(),
+        Change::Mode(mode) => mode != way_mode(mode) && on_way(),
     }
 }
 
@@ -281,8 +280,12 @@ fn is_beneath(known: &Known, dir: BorrowedFd<'_>) -> bool {
     true
 }
 
-/// Group and others.
-pub(super) const OTHERS_WRITE: u32 = 0o022;
+/// The mode nearest to `mode` that a directory on a way may have. Who else may write there could put names there; and what its owner may not
+/// search, nobody can look through.
+pub(super) fn way_mode(mode: u32) -> u32 {
+    mode & !0o022 | 0o700
+}
+
 /// So long what is known counts without a look; and where every look finds something new.
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
