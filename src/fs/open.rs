@@ -100,13 +100,7 @@ impl View {
             Aim::Target
         };
         let writes = how.access() != OFlag::O_RDONLY || how.has(OFlag::O_TRUNC);
-        let intent = if creates {
-            Intent::Make
-        } else if writes {
-            Intent::Change
-        } else {
-            Intent::Look
-        };
+        let intent = if creates { Intent::Make } else { Intent::Reach };
         let open = |place: &Place<'_>| {
             // What truncates begins another upload; all else goes to the one that is under way.
             let uncovered = how.has(OFlag::O_TRUNC).then(|| place.uncovered());

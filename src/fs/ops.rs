@@ -41,7 +41,7 @@ impl View {
     /// # Errors
     /// As openat(2); `ENOTDIR`.
     pub fn opendir(&self, path: &Path) -> Answer<Dir> {
-        self.act(path, Aim::Target, Intent::Look, |place| {
+        self.act(path, Aim::Target, Intent::Reach, |place| {
             // O_NONBLOCK as opendir(3) has it: what is no directory must not block before the kernel sees that.
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
             self.ask_about(Effect::List, place, Follow::Yes)?;
@@ -74,7 +74,7 @@ impl View {
     /// # Errors
     /// As fstatat(2).
     pub fn stat(&self, path: &Path, follow: Follow) -> Answer<FileStat> {
-        self.act(path, aim(follow), Intent::Look, |place| {
+        self.act(path, aim(follow), Intent::Reach, |place| {
             let stat = place.stat(follow)?;
             self.allows(&[Deed::at(Effect::Look, place, Some(&stat))])?;
             Ok(match self.judge() {
@@ -90,7 +90,7 @@ impl View {
     /// As truncate(2): `EISDIR`, `EINVAL` for what is no regular file.
     pub fn truncate(&self, path: &Path, size: u64) -> Answer<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EINVAL)?;
-        self.act(path, Aim::Target, Intent::Change, |place| {
+        self.act(path, Aim::Target, Intent::Reach, |place| {
             // Held, so that no other file gets its inode before it is open.
             let held = match self.is_judged() {
                 true => Some(place.hold(Follow::Yes)?),
@@ -132,7 +132,7 @@ impl View {
         self.forget();
         // Of a file such a bit is taken off in a jail: which it is must not change after the look.
         let held = self.is_judged() || self.jail().is_some() && mode & 0o7000 != 0;
-        self.act(path, aim(follow), Intent::Change, |place| {
+        self.act(path, aim(follow), Intent::Reach, |place| {
             if held {
                 let change = Change::Mode(mode);
                 return self.set_held((Effect::Permissions, change), place, follow, |held| {
@@ -163,7 +163,7 @@ impl View {
     /// # Errors
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
-        self.act(path, aim(follow), Intent::Change, |place| {
+        self.act(path, aim(follow), Intent::Reach, |place| {
             if self.is_judged() {
                 let set = |held: &Held| Ok(held.utimes(atime, mtime)?);
                 return self.set_held((Effect::Times, Change::Alter), place, follow, set);
@@ -185,7 +185,7 @@ impl View {
     pub fn chown(&self, path: &Path, uid: u32, gid: u32, follow: Follow) -> Answer<()> {
         self.forget();
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        self.act(path, aim(follow), Intent::Change, |place| {
+        self.act(path, aim(follow), Intent::Reach, |place| {
             if self.is_judged() {
                 let set = |held: &Held| Ok(held.chown(uid, gid)?);
                 return self.set_held((Effect::Owner, Change::Owner), place, follow, set);
@@ -207,7 +207,7 @@ impl View {
     /// # Errors
     /// As unlinkat(2).
     pub fn unlink(&self, path: &Path) -> Answer<()> {
-        self.act(path, Aim::Entry, Intent::Change, |place| {
+        self.act(path, Aim::Entry, Intent::Reach, |place| {
             if place.last == Last::Itself {
                 return Err(Errno::EISDIR.into());
             }
@@ -234,7 +234,7 @@ impl View {
     /// As unlinkat(2) with `AT_REMOVEDIR`.
     pub fn rmdir(&self, path: &Path) -> Answer<()> {
         self.forget();
-        self.act(path, Aim::Entry, Intent::Change, |place| {
+        self.act(path, Aim::Entry, Intent::Reach, |place| {
             if place.last == Last::Itself {
                 return Err(match &*place.name {
                     b"." => Errno::EINVAL,
@@ -301,7 +301,7 @@ impl View {
             // The kernel would ask the descriptor itself.
             return Err(Errno::ENOENT.into());
         }
-        self.act(path, Aim::Link, Intent::Look, |place| {
+        self.act(path, Aim::Link, Intent::Reach, |place| {
             if place.slash && !place.is_directory()? {
                 return Err(Errno::ENOTDIR.into());
             }
@@ -363,7 +363,7 @@ impl View {
     /// # Errors
     /// As statvfs(3).
     pub fn statvfs(&self, path: &Path) -> Answer<(Statvfs, bool)> {
-        self.act(path, Aim::Target, Intent::Look, |place| {
+        self.act(path, Aim::Target, Intent::Reach, |place| {
             self.ask_about(Effect::Look, place, Follow::Yes)?;
             let Some(jailed) = &place.jailed else {
                 // No descriptor does this: O_PATH leaves an automount as it is, and any other open may lack permission.

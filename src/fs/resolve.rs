@@ -36,11 +36,10 @@ pub(super) enum Aim {
     Path,
 }
 
-/// Whether something will be changed, or made; then the way there is looked at as well.
+/// Whether a request wants what stands at the end of its path, or a name there that may be free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent {
-    Look,
-    Change,
+    Reach,
     Make,
 }
 
@@ -80,7 +79,7 @@ impl View {
         (two, two_aim): (&Path, Aim),
         mut act: impl FnMut(&Place<'_>, &Place<'_>) -> Answer<T>,
     ) -> Answer<T> {
-        self.act(one, one_aim, Intent::Change, |one| {
+        self.act(one, one_aim, Intent::Reach, |one| {
             if one_aim != Aim::Entry {
                 one.stat(Follow::No)?;
             } else if one.jailed.is_some() {
