@@ -1,9 +1,13 @@
 //! File systems that fail as a whole: a FUSE mount whose process has died, and a file whose reads fail in the kernel.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
+use crate::reflinks::Disk;
 use crate::support::request;
 use crate::support::sshd::{HOST, Sshd};
 use crate::support::wire::{Attrs, code, pflags};
@@ -110,12 +114,20 @@ fn a_file_system_that_dies_under_open_handles_fails_them_in_words_and_the_sessio
 
 #[test]
 fn a_read_that_fails_in_the_kernel_is_no_end_of_file() {
-    // The first page of a process is never mapped: its memory cannot be read there, which is EIO.
-    // The locks would keep the session out of it.
-    let tree = Tree::new();
-    let mut server = Server::with(&tree, ["--sandbox", "off"]);
-    let handle = server.open(format!("/proc/{}/mem", std::process::id()), pflags::READ);
-    let reply = server.call(&request::read(&handle, 0, 100));
+    // The disk's own file loses its end, and the kernel what it has of the content at hand.
+    let Some(disk) = Disk::new("mkfs.ext4", 32 << 20) else {
+        return;
+    };
+    let path = disk.place.file("f", vec![b'x'; 8 << 20]);
+    let file = File::open(&path).unwrap();
+    file.sync_all().unwrap();
+    let image = File::options().write(true).open(disk.image.at("image"));
+    image.unwrap().set_len(1 << 20).unwrap();
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
+    drop(file);
+    let mut server = Server::with(&disk.place, [""; 0]);
+    let handle = server.open("f", pflags::READ);
+    let reply = server.call(&request::read(&handle, 4 << 20, 100));
     let status = reply.status();
     assert_eq!(
         (status.code, status.text.as_str()),

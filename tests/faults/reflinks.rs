@@ -9,14 +9,14 @@ use crate::support::wire::pflags;
 use crate::support::{Server, Tree, request};
 
 /// A file system in a file, unmounted on drop.
-struct Disk {
-    place: Tree,
-    _image: Tree,
+pub(crate) struct Disk {
+    pub(crate) place: Tree,
+    pub(crate) image: Tree,
 }
 
 impl Disk {
     /// None where the user is not root, which is said.
-    fn new(mkfs: &str, size: u64) -> Option<Self> {
+    pub(crate) fn new(mkfs: &str, size: u64) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             println!("skipped: mounting a {mkfs} in a file asks for root");
             return None;
@@ -29,10 +29,7 @@ impl Disk {
             .args(["-o", "loop"])
             .arg(&path)
             .arg(place.root()));
-        Some(Self {
-            place,
-            _image: image,
-        })
+        Some(Self { place, image })
     }
 
     /// Bytes that can still be written.
