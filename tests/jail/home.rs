@@ -80,16 +80,19 @@ impl Home {
     ) -> Launch {
         let base = ground.base.root().to_str().unwrap();
         let (uid, gid) = ordinary();
-        let passwd = ground.beside("passwd");
+        // Over the whole of /etc: a mount on the file alone goes when somebody on the host replaces that file, as useradd does.
+        let etc = ground.beside("etc");
+        std::fs::create_dir_all(&etc).unwrap();
         let line =
             |(name, home): &(&str, &str)| format!("{name}:x:{uid}:{gid}::{base}/{home}:/bin/sh\n");
-        std::fs::write(&passwd, names.iter().map(line).collect::<String>()).unwrap();
+        let passwd = names.iter().map(line).collect::<String>();
+        std::fs::write(etc.join("passwd"), passwd).unwrap();
         let mounts = mounts.iter();
         let mounts: String = mounts
             .map(|(from, to)| format!("mount --bind '{base}/{from}' '{base}/{to}'\n"))
             .collect();
         let script = format!(
-            "mount --bind \"$0\" /etc/passwd\n{mounts}exec unshare --user --map-user={uid} --map-group={gid} \"$@\""
+            "mount -t overlay -o \"lowerdir=$0:/etc\" overlay /etc\n{mounts}exec unshare --user --map-user={uid} --map-group={gid} \"$@\""
         );
         let flags: Vec<String> = flags
             .iter()
@@ -97,7 +100,7 @@ impl Home {
             .collect();
         as_ordinary(Launch::program("unshare", &ground.base))
             .args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script])
-            .args([&passwd])
+            .args([&etc])
             .args([program.as_ref()])
             .args(flags)
     }
