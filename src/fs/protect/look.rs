@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,7 +20,7 @@ use super::fold::{Ground, fold};
 use super::known::{Known, Missing, Rule, Stamp, Watched};
 use super::names::{BEGINNINGS, HOME, SSH};
 use crate::fs::place::{Id, kind};
-use crate::fs::{Dir, Listed};
+use crate::fs::{Dir, Listed, Result};
 
 /// How one protected path was followed, for `check`.
 #[derive(Debug)]
@@ -60,6 +61,9 @@ struct Look<'a> {
     known: Known,
     /// The directories on the way, by canonical path; the root's is empty.
     entered: HashMap<Vec<u8>, FileStat>,
+    /// Directories in which many names are looked for; and those of which the names are known, where they could be listed.
+    crowded: HashSet<Vec<u8>>,
+    listed: HashMap<Vec<u8>, Option<HashSet<Vec<u8>>>>,
     /// Directories that are to be listed.
     whole: Vec<(Vec<u8>, FileStat)>,
     /// Directories and links in them that are to be followed.
@@ -89,6 +93,8 @@ impl<'a> Look<'a> {
             previous,
             known: Known::default(),
             entered: HashMap::new(),
+            crowded: HashSet::new(),
+            listed: HashMap::new(),
             whole: Vec::new(),
             links: Vec::new(),
             above: HashSet::new(),
@@ -121,6 +127,9 @@ impl<'a> Look<'a> {
         // All that leads to the homes, and they themselves: a link that leads back to it protects nothing of it.
         self.above = self.known.ways.clone();
         for dir in homes {
+            for crowded in CROWDED {
+                self.crowded.insert([&dir, crowded.as_bytes()].concat());
+            }
             // Of those that have more names only the plain ones can be links that are known.
             for name in HOME.iter().chain(SSH).chain(BEGINNINGS) {
                 self.protect(&dir, name.as_bytes());
@@ -183,7 +192,7 @@ impl<'a> Look<'a> {
             let child = [&at, b"/".as_slice(), &name].concat();
             let there = match self.entered.get(&child) {
                 Some(stat) => Ok(*stat),
-                None => lstat(child.as_slice()),
+                None => self.lstat(&at, &name, &child),
             };
             match there {
                 Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
@@ -240,6 +249,23 @@ impl<'a> Look<'a> {
         let stat = led.or_else(|| self.entered.get(&at).copied())?;
         self.trace(&whole, at.clone(), true);
         Some((at, stat))
+    }
+
+    /// The attributes of `child`, which is `name` in the directory at `at`. That was entered before: what comes after its time was taken is
+    /// seen by its time, whether its names are known by then or not.
+    fn lstat(&mut self, at: &[u8], name: &[u8], child: &[u8]) -> Result<FileStat> {
+        if self.crowded.remove(at) {
+            self.listed.insert(at.to_vec(), names_in(at));
+        }
+        let folds = || {
+            let dir = self.entered.get(at).map(Id::of);
+            let watched = dir.and_then(|dir| self.known.dirs.get(&dir));
+            watched.is_none_or(|watched| watched.ground.folds)
+        };
+        match self.listed.get(at) {
+            Some(Some(names)) if !names.contains(name) && !folds() => Err(Errno::ENOENT),
+            _ => lstat(child),
+        }
     }
 
     /// Takes note of a directory that a way leads through.
@@ -426,6 +452,18 @@ impl<'a> Look<'a> {
     }
 }
 
+/// The names in a directory; none where it cannot be listed, or holds so many that to ask for those few is less work.
+fn names_in(at: &[u8]) -> Option<HashSet<Vec<u8>>> {
+    let mut names = HashSet::new();
+    for entry in fs::read_dir(path(at)).ok()? {
+        if names.len() >= MOST_LISTED {
+            return None;
+        }
+        names.insert(entry.ok()?.file_name().into_vec());
+    }
+    Some(names)
+}
+
 /// The components of a path, the first one last.
 fn components(path: &[u8]) -> Vec<Vec<u8>> {
     let names = path.split(|byte| *byte == b'/').rev();
@@ -443,5 +481,8 @@ pub(super) fn path(at: &[u8]) -> PathBuf {
 
 /// As the kernel (path_resolution(7)).
 const MOST_LINKS: usize = 40;
+/// In a home, the directories in which most of the protected names would stand, and are missing.
+const CROWDED: [&str; 3] = ["", "/.config", "/.local/share"];
+const MOST_LISTED: usize = 500;
 /// How much beneath the protected directories is known by its identity.
 const MOST_FOUND: usize = 4096;
