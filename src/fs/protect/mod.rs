@@ -219,8 +219,8 @@ impl Protect {
     fn look(&self, state: &mut State, previous: Option<&Known>) -> Arc<Known> {
         // While more and more changes, less and less of the time goes into looks.
         state.pause = match previous {
-            Some(_) => (state.pause * 2).min(LONGEST_PAUSE),
-            None => PAUSE,
+            Some(_) => (state.pause * 2).clamp(PAUSE, LONGEST_PAUSE),
+            None => Duration::ZERO,
         };
         state.learn(Known::look(&self.guarded, previous))
     }
@@ -287,8 +287,8 @@ pub(super) fn way_mode(mode: u32) -> u32 {
 }
 
 /// So long what is known counts without a look; and where every look finds something new.
-const PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+const PAUSE: Duration = Duration::from_micros(300);
+const LONGEST_PAUSE: Duration = Duration::from_millis(4);
 /// The same where storage of others is to be looked at, and how many times as long as such a look took.
 const REMOTE_PAUSE: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
