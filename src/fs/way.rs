@@ -1,7 +1,7 @@
 //! The directories that a walk came through: few are open at once, and `..` leads back to each at little cost.
 //!
 //! A descriptor cannot be had by `..`, which leads to where the directory has been moved meanwhile. So a directory that was closed is opened
-//! again by its name, from the nearest one above it that is still open. Open are those whose depth is a multiple of 1, 8, 64, 512 or 4096,
+//! again by its name, from the nearest one above it that is still open. Open are those whose depth is a multiple of 1, 16, 256 or 4096,
 //! of each kind the two deepest: whoever goes up a level opens some ten directories again on average, however deep the way is.
 
 use std::os::fd::AsFd;
@@ -79,8 +79,8 @@ pub(super) const WAY: OFlag = OFlag::O_PATH
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 /// How many directories on the way are open at once: two of each kind, down to the depth that a walk can reach.
-pub(super) const OPEN: usize = 10;
-const BASE: usize = 8;
+pub(super) const OPEN: usize = 8;
+const BASE: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +123,7 @@ mod tests {
             |levels: usize| (0..MAX_STEPS).map(move |step| step < half || step / levels % 2 == 1);
         for (opened, most) in [walk(straight)]
             .into_iter()
-            .chain([1, 2, 7, 8, 9, 63, 64, 65, 511, 512].map(|levels| walk(zigzag(levels))))
+            .chain([1, 2, 15, 16, 17, 255, 256, 257, 511, 512].map(|levels| walk(zigzag(levels))))
         {
             assert!(opened <= 24 * MAX_STEPS, "{opened}");
             assert!(most <= OPEN, "{most}");

@@ -63,8 +63,7 @@ pub(super) const HOME: &[&str] = &[
     ".config/nushell",
     ".config/xonsh",
     ".xonshrc",
-    // PATH, which Debian's .profile has begin with these; Python, which some of what logins start is written in; gpg-agent(1)
-    "bin",
+    // PATH, which Debian's .profile has begin with this; Python, which some of what logins start is written in; gpg-agent(1)
     ".local/bin",
     ".local/lib",
     ".gnupg",
