@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::cli::Jail;
-use crate::fs::{Guarded, SetUp, View};
+use crate::fs::{Follow, Guarded, SetUp, View};
 use crate::identity::Login;
 
 /// The view of a session that is locked in.
@@ -40,12 +40,12 @@ fn guarded(jail: &Jail, login: &Login) -> Guarded {
 fn programs(here: &Path, login: &Login) -> Vec<PathBuf> {
     let mut programs: Vec<PathBuf> = std::env::current_exe().into_iter().collect();
     let typed = std::env::args_os().next().unwrap_or_default().into_vec();
+    // A login shell is started by the path in passwd, and told no more than its name.
+    programs.push(here.join(login.shell()));
     if typed.contains(&b'/') {
         programs.push(here.join(OsStr::from_bytes(&typed)));
         return programs;
     }
-    // A login shell is started by the path in passwd, and told no more than its name.
-    programs.push(here.join(login.shell()));
     let searched = std::env::var_os("PATH").unwrap_or_default();
     let name = OsStr::from_bytes(typed.strip_prefix(b"-").unwrap_or(&typed));
     if name.is_empty() {
@@ -54,7 +54,9 @@ fn programs(here: &Path, login: &Login) -> Vec<PathBuf> {
     for dir in std::env::split_paths(&searched) {
         let path = here.join(dir).join(name);
         // Where a shell looks first, nothing else must appear either.
-        let found = View::host().stat(&path, crate::fs::Follow::Yes).is_ok();
+        let stands = View::host().stat(&path, Follow::Yes);
+        let found = stands
+            .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o100_000 && stat.st_mode & 0o111 != 0);
         programs.push(path);
         if found {
             break;

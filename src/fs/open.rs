@@ -172,7 +172,7 @@ impl View {
                     return self.open_whole(place, how, there.as_ref(), guard);
                 }
                 // By the name it was plain a moment ago; another process may have put a FIFO there since.
-                if !writes || guard.protect.is_none() {
+                if !(writes || creates) || guard.protect.is_none() {
                     return Ok(File::plain(create(place, how)?, appends, guard)?);
                 }
                 // Or what is protected.

@@ -100,7 +100,7 @@ impl View {
         };
         match (place.last, there.map(Id::of)) {
             (Last::Itself, None) => Ok(()),
-            (Last::Itself, Some(there)) => protect.judge_open(there, change),
+            (Last::Itself, Some(there)) => protect.judge_dir(place.dir(), there, change),
             (Last::Name, there) => {
                 let at = (place.dir(), place.dir.id()?, &*place.name);
                 protect.judge(at, there, change)

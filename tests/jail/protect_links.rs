@@ -137,3 +137,62 @@ fn what_cannot_be_looked_at_any_more_counts_as_it_was() {
     a_moment();
     all_refused_and_unchanged(&mut home, &attack);
 }
+
+#[test]
+fn a_link_that_leads_back_through_protected_directories_protects_what_it_leads_to() {
+    let mut home = home_as_root(&[
+        dir("jail/dots"),
+        file("jail/dots/f"),
+        file("jail/dots/g"),
+        dir("jail/.config"),
+        dir("jail/.config/fish"),
+        dir("jail/.config/fish/sub"),
+        dir("jail/.config/fish/sub/deep"),
+        dir("jail/.config/fish/other"),
+        link(
+            "jail/.config/fish/sub/deep/l",
+            "../../other/../../../dots/f",
+        ),
+        link(
+            "jail/.config/fish/sub/m",
+            "../../fish/other/../../../dots/g",
+        ),
+    ]);
+    all_refused_and_unchanged(
+        &mut home,
+        &[
+            put("/dots/f"),
+            put("/dots/g"),
+            request::posix_rename("/plain", "/dots/f"),
+            request::rename("/dots", "/gone"),
+        ],
+    );
+    opens(&mut home.server, "/dots/other");
+}
+
+#[test]
+fn a_directory_is_not_made_from_which_a_way_would_lead_back() {
+    let mut home = home_as_root(&[dir("jail/dots"), link("jail/.bashrc", "cache/../dots/rc")]);
+    // Without it the link leads nowhere, and with it to what is free until then.
+    opens(&mut home.server, "/dots/rc");
+    all_refused_and_unchanged(&mut home, &[mkdir("/cache"), put("/cache")]);
+}
+
+#[test]
+fn what_stands_beneath_is_protected_where_a_directory_between_is_another_users() {
+    let mut home = home_as_root(&[
+        dir("jail/dots"),
+        file("jail/dots/unit"),
+        dir("jail/.config"),
+        dir("jail/.config/systemd"),
+        dir("jail/.config/systemd/user"),
+        dir("jail/.config/systemd/user/mine"),
+        link("jail/.config/systemd/user/x.service", "../../../dots/unit"),
+    ]);
+    let between = home.ground.base.at("jail/.config/systemd/user");
+    std::os::unix::fs::lchown(between, Some(0), Some(0)).unwrap();
+    all_refused_and_unchanged(
+        &mut home,
+        &[put("/dots/unit"), put("/.config/systemd/user/mine/new")],
+    );
+}

@@ -161,6 +161,39 @@ fn what_two_sessions_make_in_turn_is_protected_for_both() {
     assert!(!one.ground.base.has("jail/.config/systemd"));
 }
 
+/// One session makes what is missing while the other one looks what is protected, and goes on by what it has seen.
+#[test]
+fn no_moment_of_a_look_lets_something_ready_made_in() {
+    let mut one = home_as_root(&[]);
+    let launch = Home::launch(&one.ground, "jail", &["--root", "BASE/jail"]);
+    let mut two = launch.connect();
+    let top = one.ground.base.at("jail");
+    for round in 0..150 {
+        for number in 0..30 {
+            let _ = fs::create_dir(top.join(format!("ready{number}")));
+            Owner.own(&top.join(format!("ready{number}")));
+        }
+        let burst: Vec<Packet> = std::iter::once(request::symlink("ready", "/.config"))
+            .chain(
+                (0..30)
+                    .map(|number| request::rename(format!("/ready{number}"), "/.config/systemd")),
+            )
+            .collect();
+        let server = &mut one.server;
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| two.pipeline(&burst));
+            std::thread::sleep(Duration::from_micros(fastrand::u64(0..400)));
+            server.call(&mkdir("/.config"));
+            other.join().unwrap();
+        });
+        assert!(
+            !one.ground.base.has("jail/.config/systemd"),
+            "round {round}"
+        );
+        let _ = fs::remove_dir(top.join(".config"));
+    }
+}
+
 #[test]
 fn a_directory_that_is_made_on_a_way_is_closed_to_others_and_open_to_its_owner() {
     for flags in [&[][..], &["--dir-mode", "0777"], &["--umask", "0"]] {

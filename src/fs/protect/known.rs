@@ -7,8 +7,8 @@ use std::time::Duration;
 use nix::sys::stat::{FileStat, lstat};
 
 use super::fold::{Ground, fold};
-use super::look::path;
 use super::names::BEGINNINGS;
+use super::paths::path;
 use crate::fs::place::Id;
 
 /// What is protected.

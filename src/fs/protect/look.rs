@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,21 +18,9 @@ use super::Guarded;
 use super::fold::{Ground, fold};
 use super::known::{Known, Missing, Rule, Stamp, Watched};
 use super::names::{BEGINNINGS, HOME, SSH};
+use super::paths::{Trace, components, names_in, path};
 use crate::fs::place::{Id, kind};
 use crate::fs::{Dir, Listed, Result};
-
-/// How one protected path was followed, for `check`.
-#[derive(Debug)]
-pub struct Trace {
-    /// The path.
-    pub path: PathBuf,
-    /// What stands there, or would: where links lead to.
-    pub leads: PathBuf,
-    /// Whether anything stands there.
-    pub stands: bool,
-    /// Directories on the way in which others can exchange names.
-    pub open: Vec<PathBuf>,
-}
 
 impl Known {
     /// Looks at everything. Where a directory cannot be listed any more, the names that `previous` knew of it count.
@@ -63,6 +50,8 @@ struct Look<'a> {
     entered: HashMap<Vec<u8>, FileStat>,
     /// Directories in which many names are looked for; and those of which the names are known, where they could be listed.
     crowded: HashSet<Vec<u8>>,
+    /// What was missing once is missing for all of the look: a directory is known with all of its names, or not at all.
+    missed: HashSet<Vec<u8>>,
     listed: HashMap<Vec<u8>, Option<HashSet<Vec<u8>>>>,
     /// Directories that are to be listed.
     whole: Vec<(Vec<u8>, FileStat)>,
@@ -94,6 +83,7 @@ impl<'a> Look<'a> {
             known: Known::default(),
             entered: HashMap::new(),
             crowded: HashSet::new(),
+            missed: HashSet::new(),
             listed: HashMap::new(),
             whole: Vec::new(),
             links: Vec::new(),
@@ -155,7 +145,9 @@ impl<'a> Look<'a> {
     /// Protects what a link leads to that stands in a protected directory.
     fn protect_link(&mut self, from: &[u8], name: &[u8]) {
         let target = self.target(from, name);
-        if let Some((path, stat)) = target.filter(|(_, stat)| !self.above.contains(&Id::of(stat))) {
+        // What lies elsewhere and is not the user's stays as it is by itself.
+        let taken = |stat: &FileStat| !self.above.contains(&Id::of(stat)) && self.can_change(stat);
+        if let Some((path, stat)) = target.filter(|(_, stat)| taken(stat)) {
             self.take(path, &stat);
         }
     }
@@ -188,7 +180,7 @@ impl<'a> Look<'a> {
                 continue;
             }
             let last = rest.is_empty();
-            let dir = Id::of(self.entered.get(&at)?);
+            let dir = self.dir_at(&at)?;
             let child = [&at, b"/".as_slice(), &name].concat();
             let there = match self.entered.get(&child) {
                 Some(stat) => Ok(*stat),
@@ -229,7 +221,10 @@ impl<'a> Look<'a> {
                     }
                 }
                 Err(errno) => {
-                    let fixed = last || absent == Absent::StaysAbsent;
+                    self.missed.insert(child.clone());
+                    // Behind `..` the way would lead on from elsewhere once this is there.
+                    let back = rest.iter().any(|name| name == b"..");
+                    let fixed = last || back || absent == Absent::StaysAbsent;
                     self.rule(dir, &name, if fixed { Rule::Fixed } else { Rule::Way });
                     if !last || end == Rule::Way {
                         self.miss(child.clone(), dir);
@@ -251,6 +246,23 @@ impl<'a> Look<'a> {
         Some((at, stat))
     }
 
+    /// Which directory stands at `at`. `..` may lead to one that no way has come through yet.
+    fn dir_at(&mut self, at: &[u8]) -> Option<Id> {
+        if let Some(stat) = self.entered.get(at) {
+            return Some(Id::of(stat));
+        }
+        match lstat(&path(at)) {
+            Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
+                self.enter(at, &stat);
+                Some(Id::of(&stat))
+            }
+            _ => {
+                self.blind = true;
+                None
+            }
+        }
+    }
+
     /// The attributes of `child`, which is `name` in the directory at `at`. That was entered before: what comes after its time was taken is
     /// seen by its time, whether its names are known by then or not.
     fn lstat(&mut self, at: &[u8], name: &[u8], child: &[u8]) -> Result<FileStat> {
@@ -262,6 +274,9 @@ impl<'a> Look<'a> {
             let watched = dir.and_then(|dir| self.known.dirs.get(&dir));
             watched.is_none_or(|watched| watched.ground.folds)
         };
+        if self.missed.contains(child) {
+            return Err(Errno::ENOENT);
+        }
         match self.listed.get(at) {
             Some(Some(names)) if !names.contains(name) && !folds() => Err(Errno::ENOENT),
             _ => lstat(child),
@@ -363,26 +378,22 @@ impl<'a> Look<'a> {
     /// Lists the protected directories, and follows the links in them.
     fn beneath(&mut self) {
         loop {
-            if let Some((at, stat)) = self.whole.pop() {
-                self.list(&at, &stat);
-            } else if let Some((at, stat, name)) = self.links.pop() {
+            if let Some((at, stat, name)) = self.links.pop() {
                 self.enter(&at, &stat);
                 self.protect_link(&at, &name);
+            } else if let Some((at, stat)) = self.whole.pop() {
+                if self.found >= MOST_FOUND {
+                    self.known.partial = true;
+                    return;
+                }
+                self.list(&at, &stat);
             } else {
-                return;
-            }
-            if self.found >= MOST_FOUND {
-                self.known.partial = true;
                 return;
             }
         }
     }
 
     fn list(&mut self, at: &[u8], stat: &FileStat) {
-        // Whoever may not change it may not put anything there.
-        if !self.can_change(stat) {
-            return;
-        }
         let ground = self.ground(at, stat);
         self.stamp(at, stat, ground);
         let id = Id::of(stat);
@@ -452,37 +463,9 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The names in a directory; none where it cannot be listed, or holds so many that to ask for those few is less work.
-fn names_in(at: &[u8]) -> Option<HashSet<Vec<u8>>> {
-    let mut names = HashSet::new();
-    for entry in fs::read_dir(path(at)).ok()? {
-        if names.len() >= MOST_LISTED {
-            return None;
-        }
-        names.insert(entry.ok()?.file_name().into_vec());
-    }
-    Some(names)
-}
-
-/// The components of a path, the first one last.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let names = path.split(|byte| *byte == b'/').rev();
-    let names = names.filter(|name| !matches!(*name, b"" | b"."));
-    names.map(<[u8]>::to_vec).collect()
-}
-
-/// A canonical path, as it is written: that of the root is empty here.
-pub(super) fn path(at: &[u8]) -> PathBuf {
-    match at {
-        b"" => PathBuf::from("/"),
-        at => PathBuf::from(OsString::from_vec(at.to_vec())),
-    }
-}
-
 /// As the kernel (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 /// In a home, the directories in which most of the protected names would stand, and are missing.
 const CROWDED: [&str; 3] = ["", "/.config", "/.local/share"];
-const MOST_LISTED: usize = 500;
 /// How much beneath the protected directories is known by its identity.
-const MOST_FOUND: usize = 4096;
+const MOST_FOUND: usize = 16_384;

@@ -15,6 +15,7 @@ mod fold;
 mod known;
 mod look;
 mod names;
+mod paths;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ use super::place::Id;
 use super::{Answer, Error};
 use known::{Known, Rule};
 
-pub use look::Trace;
+pub use paths::Trace;
 
 /// What is to be protected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,11 +127,28 @@ impl Protect {
                 Some(Rule::Way) => matches!(change, Change::Make | Change::Take),
                 None => false,
             };
-        let beneath = || known.partial && !known.dirs.contains_key(&id) && is_beneath(&known, dir);
+        let beneath = || known.partial && is_beneath(&known, dir);
         match name_stays
             || there.is_some_and(|there| object_stays(&known, there, change))
             || beneath()
         {
+            true => Err(Error::Protected),
+            false => Ok(()),
+        }
+    }
+
+    /// Judges a change of the directory `dir` itself.
+    ///
+    /// # Errors
+    /// [`Error::Protected`].
+    pub(super) fn judge_dir(
+        self: &Arc<Self>,
+        dir: BorrowedFd<'_>,
+        id: Id,
+        change: Change,
+    ) -> Answer<()> {
+        let known = self.current();
+        match object_stays(&known, id, change) || known.partial && is_beneath(&known, dir) {
             true => Err(Error::Protected),
             false => Ok(()),
         }
@@ -217,12 +235,15 @@ impl Protect {
     }
 
     fn look(&self, state: &mut State, previous: Option<&Known>) -> Arc<Known> {
+        let begun = Instant::now();
+        let known = Known::look(&self.guarded, previous);
         // While more and more changes, less and less of the time goes into looks.
         state.pause = match previous {
             Some(_) => (state.pause * 2).clamp(PAUSE, LONGEST_PAUSE),
             None => Duration::ZERO,
-        };
-        state.learn(Known::look(&self.guarded, previous))
+        }
+        .max(begun.elapsed() * 4);
+        state.learn(known)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

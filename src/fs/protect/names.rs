@@ -63,9 +63,8 @@ pub(super) const HOME: &[&str] = &[
     ".config/nushell",
     ".config/xonsh",
     ".xonshrc",
-    // PATH, which Debian's .profile has begin with this; Python, which some of what logins start is written in; gpg-agent(1)
+    // PATH, which Debian's .profile has begin with this; gpg-agent(1)
     ".local/bin",
-    ".local/lib",
     ".gnupg",
     // systemd.unit(5), environment.d(5), tmpfiles.d(5), dbus-daemon(1), flatpak(1), podman-systemd.unit(5)
     ".config/systemd",
