@@ -2,9 +2,9 @@
 //!
 //! A judge looks at the size before a write, and others append between that look and the write. The limit of the kernel has no such moment.
 //! It holds for every file that the process writes to, though: for a log behind standard error, and for responses to a file. So it is set for
-//! the one call alone. With a judge requests are carried out one after another, so that no two calls meet here.
+//! such calls alone. Those that run beside each other share it: the first one sets it, and the last one takes it back.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
@@ -23,10 +23,26 @@ pub(super) fn within<T>(most: Option<u64>, call: impl FnOnce() -> Result<T>) -> 
     if soft <= most {
         return call();
     }
-    setrlimit(LIMIT, most, hard)?;
+    {
+        let mut calls = calls();
+        if *calls == 0 {
+            setrlimit(LIMIT, most, hard)?;
+        }
+        *calls += 1;
+    }
     let result = call();
-    setrlimit(LIMIT, soft, hard)?;
+    let mut calls = calls();
+    *calls -= 1;
+    if *calls == 0 {
+        setrlimit(LIMIT, soft, hard)?;
+    }
     result
+}
+
+/// How many calls are under way that the limit is set for; all of a session have the same one.
+fn calls() -> MutexGuard<'static, usize> {
+    static CALLS: Mutex<usize> = Mutex::new(0);
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const LIMIT: Resource = Resource::RLIMIT_FSIZE;
