@@ -22,8 +22,8 @@ pub(super) struct Known {
     pub(super) objects: HashSet<Id>,
     /// Directories that a protected path leads through: they stay where they are, and closed to others.
     pub(super) ways: HashSet<Id>,
-    /// What would be made first where a way is missing. Once it is there, there is more to protect.
-    pub(super) missing: Vec<Missing>,
+    /// The directories on the ways, and what would be made first where a way is missing. Once another one is there, there is other to protect.
+    pub(super) expected: Vec<Expected>,
     /// Whether more stands in the protected directories than is known here.
     pub(super) partial: bool,
     /// Whether another process or host serves any of these directories.
@@ -49,13 +49,15 @@ pub(super) enum Rule {
     Way,
 }
 
-/// A directory that is missing on the way to something protected.
+/// What stands on the way to something protected.
 #[derive(Debug)]
-pub(super) struct Missing {
+pub(super) struct Expected {
     pub(super) path: Vec<u8>,
+    /// None where it is missing.
+    pub(super) id: Option<Id>,
     pub(super) device: u64,
     pub(super) remote: bool,
-    /// Which of the stamps is that of the directory where it is missing; none where this user can make nothing there.
+    /// Which of the stamps is that of the directory where it stands; none where this user can make nothing there.
     pub(super) stamp: Option<usize>,
 }
 
@@ -108,23 +110,24 @@ impl Known {
         self.dirs.contains_key(&dir) || self.whole.contains_key(&dir)
     }
 
-    /// Whether a directory that was missing stands by now. Only storage that is on `device` is asked, or that of this host.
+    /// Whether another directory stands on a way than was seen. Only storage that is on `device` is asked, or that of this host.
     pub(super) fn is_outdated(&self, device: u64) -> bool {
-        let mut missing = self.missing.iter();
-        // Most are missing in one directory, which tells by its time that nothing has come.
+        let mut expected = self.expected.iter();
+        // Most are in one directory, which tells by its time that nothing has come.
         let mut same = None;
-        missing.any(|missing| {
-            if missing.remote && missing.device != device
-                || missing.stamp.is_some() && missing.stamp == same
+        expected.any(|expected| {
+            if expected.remote && expected.device != device
+                || expected.stamp.is_some() && expected.stamp == same
             {
                 return false;
             }
-            let stamp = missing.stamp.and_then(|index| self.stamps.get(index));
+            let stamp = expected.stamp.and_then(|index| self.stamps.get(index));
             if stamp.is_some_and(Stamp::holds) {
-                same = missing.stamp;
+                same = expected.stamp;
                 return false;
             }
-            lstat(missing.path.as_slice()).is_ok()
+            let there = lstat(expected.path.as_slice());
+            there.is_ok_and(|there| Some(Id::of(&there)) != expected.id)
         })
     }
 

@@ -16,7 +16,7 @@ use nix::unistd::{Uid, geteuid};
 
 use super::Guarded;
 use super::fold::{Ground, fold};
-use super::known::{Known, Missing, Rule, Stamp, Watched};
+use super::known::{Expected, Known, Rule, Stamp, Watched};
 use super::names::{BEGINNINGS, HOME, SSH};
 use super::paths::{Trace, components, names_in, path};
 use crate::fs::place::{Id, kind};
@@ -189,6 +189,7 @@ impl<'a> Look<'a> {
             match there {
                 Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
                     self.rule(dir, &name, if last { end } else { Rule::Way });
+                    self.expect(&child, dir, Some(Id::of(&stat)));
                     at = child;
                     if last {
                         led = Some(stat);
@@ -227,7 +228,7 @@ impl<'a> Look<'a> {
                     let fixed = last || back || absent == Absent::StaysAbsent;
                     self.rule(dir, &name, if fixed { Rule::Fixed } else { Rule::Way });
                     if !last || end == Rule::Way {
-                        self.miss(child.clone(), dir);
+                        self.expect(&child, dir, None);
                     }
                     self.blind |= !matches!(errno, Errno::ENOENT | Errno::ENOTDIR);
                     let leads = rest.iter().rev().fold(child, |mut path, name| {
@@ -352,19 +353,24 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn miss(&mut self, path: Vec<u8>, dir: Id) {
-        if self.known.missing.iter().any(|known| known.path == path) {
+    /// Takes note of what stands at `path` in the directory `dir`, or does not.
+    fn expect(&mut self, path: &[u8], dir: Id, id: Option<Id>) {
+        if self.known.expected.iter().any(|known| known.path == path) {
             return;
         }
         let watched = self.known.dirs.get(&dir);
         let remote = watched.is_some_and(|watched| watched.ground.remote);
         let stamp = self.known.stamps.iter().position(|stamp| stamp.id == dir);
-        self.known.missing.push(Missing {
-            path,
-            device: dir.device(),
-            remote,
-            stamp,
-        });
+        // What this user cannot replace stays.
+        if id.is_none() || stamp.is_some() {
+            self.known.expected.push(Expected {
+                path: path.to_vec(),
+                id,
+                device: dir.device(),
+                remote,
+                stamp,
+            });
+        }
     }
 
     /// Has what stands at `at` listed, if it is a directory; a file is known by its identity.

@@ -115,11 +115,13 @@ impl Protect {
     ) -> Answer<()> {
         let mut known = self.current();
         // The directory was found before: what led to it through a way that was missing stands by now.
-        for _ in 0..TRIES {
-            if known.knows(id) || !known.is_outdated(id.device()) {
-                break;
+        let mut looks = 0;
+        while !known.knows(id) && known.is_outdated(id.device()) {
+            if looks == MOST_LOOKS {
+                return Err(Error::Protected);
             }
             known = self.look_again(&known)?;
+            looks += 1;
         }
         let name_stays = known.whole.contains_key(&id)
             || match known.rule(id, name) {
@@ -315,7 +317,7 @@ const REMOTE_PAUSE: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
 /// So long a request waits for storage of others.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often it is looked again before a change, while more and more directories appear.
-const TRIES: usize = 16;
+/// How often it is looked again before a change, while other directories appear again and again.
+const MOST_LOOKS: usize = 16;
 /// How far a directory that is not known is followed up.
 const MOST_ABOVE: usize = 4096;
