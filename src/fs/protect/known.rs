@@ -24,6 +24,8 @@ pub(super) struct Known {
     pub(super) ways: HashSet<Id>,
     /// The directories on the ways, and what would be made first where a way is missing. Once another one is there, there is other to protect.
     pub(super) expected: Vec<Expected>,
+    /// How much stands beneath the protected directories.
+    pub(super) found: usize,
     /// Whether more stands in the protected directories than is known here.
     pub(super) partial: bool,
     /// Whether another process or host serves any of these directories.

@@ -27,6 +27,7 @@ impl Known {
     pub(super) fn look(guarded: &Guarded, previous: Option<&Self>) -> Self {
         let mut look = Look::new(previous);
         look.all(guarded);
+        look.known.found = look.found;
         // What cannot be seen now counts as it was.
         if let Some(previous) = previous.filter(|_| look.blind) {
             look.known.keep(previous);

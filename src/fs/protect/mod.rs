@@ -185,7 +185,7 @@ impl Protect {
             Some(known) => Arc::clone(known),
             None => return self.look(&mut state, None),
         };
-        if state.looking || state.next.is_some_and(|next| now < next) {
+        if state.looking && known.remote || state.next.is_some_and(|next| now < next) {
             return known;
         }
         if !known.remote && !known.has_changed() {
@@ -220,7 +220,10 @@ impl Protect {
                 let known = Known::look(&me.guarded, Some(&previous));
                 let mut state = me.lock();
                 state.looking = false;
-                state.pause = REMOTE_PAUSE.max(begun.elapsed() * SHARE);
+                state.pause = match known.remote {
+                    true => REMOTE_PAUSE.max(begun.elapsed() * SHARE),
+                    false => PAUSE.max(share(&known)),
+                };
                 state.learn(known);
                 me.looked.notify_all();
             };
@@ -228,7 +231,13 @@ impl Protect {
         }
         let looks = state.looks;
         let waits = |state: &mut State| state.looking && state.looks == looks;
-        let waited = self.looked.wait_timeout_while(state, PATIENCE, waits);
+        // Where all of it was near a moment ago, what takes long is a busy processor.
+        let patience = if known.remote {
+            PATIENCE
+        } else {
+            LONG_PATIENCE
+        };
+        let waited = self.looked.wait_timeout_while(state, patience, waits);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match &state.known {
             Some(known) if state.looks > looks => Ok(Arc::clone(known)),
@@ -237,14 +246,14 @@ impl Protect {
     }
 
     fn look(&self, state: &mut State, previous: Option<&Known>) -> Arc<Known> {
-        let begun = Instant::now();
         let known = Known::look(&self.guarded, previous);
         // While more and more changes, less and less of the time goes into looks.
         state.pause = match previous {
-            Some(_) => (state.pause * 2).clamp(PAUSE, LONGEST_PAUSE),
+            Some(_) => (state.pause * 2)
+                .clamp(PAUSE, LONGEST_PAUSE)
+                .max(share(&known)),
             None => Duration::ZERO,
-        }
-        .max(begun.elapsed() * 4);
+        };
         state.learn(known)
     }
 
@@ -262,6 +271,11 @@ impl State {
         self.next = Some(Instant::now() + self.pause);
         known
     }
+}
+
+/// How long what a look has found has to count, that looks take a small share of the time.
+fn share(known: &Known) -> Duration {
+    AN_ENTRY * u32::try_from(known.found).unwrap_or(u32::MAX)
 }
 
 /// Whether an object is protected against a change, whatever its name.
@@ -314,9 +328,12 @@ const PAUSE: Duration = Duration::from_micros(300);
 const LONGEST_PAUSE: Duration = Duration::from_millis(4);
 /// The same where storage of others is to be looked at, and how many times as long as such a look took.
 const REMOTE_PAUSE: Duration = Duration::from_millis(20);
+/// Some ten times as long as one entry of a protected directory takes.
+const AN_ENTRY: Duration = Duration::from_micros(10);
 const SHARE: u32 = 20;
 /// So long a request waits for storage of others.
 const PATIENCE: Duration = Duration::from_millis(100);
+const LONG_PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is looked again before a change, while other directories appear again and again.
 const MOST_LOOKS: usize = 16;
 /// How far a directory that is not known is followed up.
