@@ -21,7 +21,7 @@ const SWAPS: usize = 2_000;
 /// So often at least a request is carried out, on what is own.
 const DONE: usize = 20;
 /// How long all of that may take, and how long the naive way may take to be caught.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the neighbour puts in the place of `root/x`.
 #[derive(Clone, Copy, Debug, PartialEq)]
