@@ -190,7 +190,7 @@ impl<'a> Look<'a> {
             match there {
                 Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
                     self.rule(dir, &name, if last { end } else { Rule::Way });
-                    self.expect(&child, dir, Some(Id::of(&stat)));
+                    self.remember(&child, dir, Some(Id::of(&stat)));
                     at = child;
                     if last {
                         led = Some(stat);
@@ -229,7 +229,7 @@ impl<'a> Look<'a> {
                     let fixed = last || back || absent == Absent::StaysAbsent;
                     self.rule(dir, &name, if fixed { Rule::Fixed } else { Rule::Way });
                     if !last || end == Rule::Way {
-                        self.expect(&child, dir, None);
+                        self.remember(&child, dir, None);
                     }
                     self.blind |= !matches!(errno, Errno::ENOENT | Errno::ENOTDIR);
                     let leads = rest.iter().rev().fold(child, |mut path, name| {
@@ -355,7 +355,7 @@ impl<'a> Look<'a> {
     }
 
     /// Takes note of what stands at `path` in the directory `dir`, or does not.
-    fn expect(&mut self, path: &[u8], dir: Id, id: Option<Id>) {
+    fn remember(&mut self, path: &[u8], dir: Id, id: Option<Id>) {
         if self.known.expected.iter().any(|known| known.path == path) {
             return;
         }
