@@ -161,7 +161,7 @@ impl Protect {
     /// # Errors
     /// [`Error::Protected`].
     pub(super) fn judge_open(self: &Arc<Self>, id: Id, change: Change) -> Answer<()> {
-        match object_stays(&self.current(), id, change) {
+        match object_stays(&self.known_for(OPEN_PAUSE), id, change) {
             true => Err(Error::Protected),
             false => Ok(()),
         }
@@ -179,13 +179,18 @@ impl Protect {
 
     /// What is known, at most some milliseconds old; older only where storage does not answer.
     fn current(self: &Arc<Self>) -> Arc<Known> {
+        self.known_for(Duration::ZERO)
+    }
+
+    /// The same, so much older at most.
+    fn known_for(self: &Arc<Self>, longer: Duration) -> Arc<Known> {
         let now = Instant::now();
         let mut state = self.lock();
         let known = match &state.known {
             Some(known) => Arc::clone(known),
             None => return self.look(&mut state, None),
         };
-        if state.looking && known.remote || state.next.is_some_and(|next| now < next) {
+        if state.looking && known.remote || state.next.is_some_and(|next| now < next + longer) {
             return known;
         }
         if !known.remote && !known.has_changed() {
@@ -326,6 +331,8 @@ pub(super) fn way_mode(mode: u32) -> u32 {
 /// So long what is known counts without a look; and where every look finds something new.
 const PAUSE: Duration = Duration::from_micros(300);
 const LONGEST_PAUSE: Duration = Duration::from_millis(4);
+/// So much longer for what is open: no client can move it to where it is protected.
+const OPEN_PAUSE: Duration = Duration::from_millis(5);
 /// The same where storage of others is to be looked at, and how many times as long as such a look took.
 const REMOTE_PAUSE: Duration = Duration::from_millis(20);
 /// Some ten times as long as one entry of a protected directory takes.
