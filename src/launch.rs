@@ -33,7 +33,7 @@ pub enum Patience {
 }
 
 impl Launch {
-    /// Whether all that the text after `-c` says is kept to, if it names an SFTP server: what concerns the log alone is dropped.
+    /// Whether all that the text after `-c` says is kept to, if it calls an SFTP server: what concerns the log alone is dropped.
     ///
     /// sshd gives a login shell a forced command, a `command=` of one key for example, and a Subsystem line as it gives it the client's own
     /// words. Who wrote `--root` there wants to lock somebody in, and is not to find the whole host served; a client's word that locks
@@ -46,14 +46,13 @@ impl Launch {
         let Some(command) = &self.shell else {
             return Ok(());
         };
-        let command = command.as_bytes();
-        if !asks_for_sftp(command, self.program.as_bytes()) {
-            return Ok(());
-        }
-        match words(command).and_then(|words| unheard(words.get(1..)?)) {
-            Some(word) => Err(Unheard(word)),
-            None => Ok(()),
-        }
+        let (command, program) = (command.as_bytes(), self.program.as_bytes());
+        let word = if asks_for_sftp(command, program) {
+            words(command).and_then(|words| unheard(words.get(1..)?))
+        } else {
+            unheard_in_shell(command, program)
+        };
+        word.map_or(Ok(()), |word| Err(Unheard(word)))
     }
 
     /// How to begin, or what to refuse.
@@ -123,6 +122,31 @@ fn unheard(words: &[Vec<u8>]) -> Option<Vec<u8>> {
     None
 }
 
+/// The same for a command that a shell would do more with than call the server, such as `exec sftp-server -R` or `env A=b sftp-server -R 2>&1`.
+///
+/// The command is read roughly. If it names a server anywhere, no option may stand behind that name, nor behind a variable, which could be
+/// the server; and no variable may stand behind the name, which could be an option.
+fn unheard_in_shell(command: &[u8], program: &[u8]) -> Option<Vec<u8>> {
+    let calls = command.split(|byte| b";|&()`\n\r".contains(byte));
+    let calls: Vec<Vec<&[u8]>> = calls
+        .map(|call| call.split(|byte| b" \t'\"\\<>".contains(byte)).collect())
+        .collect();
+    let is_server = |word: &&[u8]| names_server(word, program);
+    let expands = |word: &[u8]| word.contains(&b'$');
+    if !calls.iter().flatten().any(is_server) {
+        return None;
+    }
+    calls.into_iter().find_map(|call| {
+        let mut words = call.into_iter();
+        words.find(|word| is_server(word) || expands(word))?;
+        let kept = |word: &&[u8]| match logs(word) {
+            Logs::Not(_) => !word.starts_with(b"-") && !expands(word),
+            _ => true,
+        };
+        words.find(|word| !kept(word)).map(<[u8]>::to_vec)
+    })
+}
+
 /// What of a word concerns the log.
 enum Logs<'w> {
     /// All of it, and the next word is the value.
@@ -164,9 +188,13 @@ fn logs(word: &[u8]) -> Logs<'_> {
 /// Quotes and backslashes are those of sh(1).
 fn asks_for_sftp(command: &[u8], program: &[u8]) -> bool {
     let words = words(command).unwrap_or_default();
-    let Some(word) = words.first() else {
-        return false;
-    };
+    words
+        .first()
+        .is_some_and(|word| names_server(word, program))
+}
+
+/// Whether a word is the path of an SFTP server, or of this program.
+fn names_server(word: &[u8], program: &[u8]) -> bool {
     let own = basename(program.strip_prefix(b"-").unwrap_or(program));
     let name = basename(word);
     matches!(name, b"sftp-server" | b"internal-sftp") || (!name.is_empty() && name == own)
@@ -243,7 +271,7 @@ const MAX_QUOTED: usize = 200;
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, asks_for_sftp, unheard, words};
+    use super::{Refusal, asks_for_sftp, unheard, unheard_in_shell, words};
 
     #[test]
     fn a_server_by_any_path_and_with_any_arguments_is_sftp() {
@@ -325,6 +353,40 @@ mod tests {
             ("-l INFO ''", ""),
         ] {
             assert_eq!(first(command).as_deref(), Some(word), "{command}");
+        }
+    }
+
+    #[test]
+    fn an_option_behind_a_server_is_found_in_whatever_a_shell_would_do() {
+        let found = |command: &str| {
+            let word = unheard_in_shell(command.as_bytes(), b"-our-sftp")?;
+            Some(String::from_utf8(word).unwrap())
+        };
+        for (command, word) in [
+            ("exec sftp-server --root /srv/box", "--root"),
+            ("LANG=C /usr/lib/openssh/sftp-server -R", "-R"),
+            ("env A=b our-sftp -eR", "-eR"),
+            ("nice -n 5 sftp-server -l INFO -R", "-R"),
+            ("sftp-server --read-only 2>/dev/null", "--read-only"),
+            ("sh -c 'sftp-server --root=/srv/box'", "--root=/srv/box"),
+            ("cd /srv && exec ./sftp-server --root .", "--root"),
+            ("sftp-server $OPTIONS", "$OPTIONS"),
+            ("S=/opt/sftp-server; $S -R", "-R"),
+            ("sudo -u other \"/opt/sftp-server\" -R", "-R"),
+        ] {
+            assert_eq!(found(command).as_deref(), Some(word), "{command}");
+        }
+        for command in [
+            "uptime",
+            "grep -R $HOME",
+            "scp -f x",
+            "exec sftp-server",
+            "sudo -n /usr/lib/openssh/sftp-server -l INFO",
+            "sftp-server -e 2>/dev/null",
+            // PuTTY's, where there is no subsystem.
+            "test -x /usr/lib/sftp-server && exec /usr/lib/sftp-server\ntest -x /opt/sftp-server && exec /opt/sftp-server\nexec sftp-server",
+        ] {
+            assert_eq!(found(command), None, "{command}");
         }
     }
 

@@ -167,6 +167,28 @@ fn what_a_key_s_options_ask_for_and_a_login_shell_cannot_do_is_refused_in_words(
 }
 
 #[test]
+fn nor_is_it_served_where_a_shell_would_have_called_the_server() {
+    let (account, sshd) = account("internal-sftp");
+    for (command, named) in [
+        ("exec {server} --root {dir}", "--root"),
+        ("LANG=C {server} -R 2>&1", "-R"),
+        ("env A=b {server} -l INFO --root={dir}", "--root={dir}"),
+        ("{server} $OPTIONS", "$OPTIONS"),
+    ] {
+        sshd.authorize(&account, &format!(r#"command="{command}",restrict"#));
+        // A client that asks for a shell: the forced command is run without a word of what it wanted.
+        let named = sshd.place().expand(named);
+        let mut ssh = sshd.ssh();
+        ssh.args(["-o", &user(&account), HOST]);
+        let ran = run(&mut ssh, Input::Text(INIT));
+        assert_eq!(ran.status.code(), Some(1), "{command}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{command}: nothing is served");
+        let begin = format!("sftp-server: cannot apply \"{named}\" from a command ");
+        assert!(ran.stderr.starts_with(&begin), "{command}: {ran:?}");
+    }
+}
+
+#[test]
 fn what_a_force_command_asks_for_is_refused_as_well() {
     let options = "-l INFO -R";
     let sshd = Sshd::root(
