@@ -1,6 +1,7 @@
 //! `[[match]]`: for whom a table is, with the rows of sshd's own tests of patterns and addresses.
 
 use crate::ground::Ground;
+use crate::support::examples::example;
 use crate::support::request;
 use crate::support::sshd::{Account, Place};
 use crate::support::wire::Attrs;
@@ -197,5 +198,28 @@ fn all_criteria_of_a_table_must_hold_and_none_are_for_everybody() {
             expected,
             "{criteria}"
         );
+    }
+}
+
+#[test]
+fn the_recipe_for_guests_limits_a_session_without_an_address() {
+    for (connection, code) in [
+        ("", 3),
+        ("UNKNOWN 65535 UNKNOWN 65535", 3),
+        ("198.51.100.7 50000 192.0.2.99 22", 3),
+        ("192.0.2.7 50000 192.0.2.99 22", 0),
+    ] {
+        let dir = Tree::new();
+        let root = format!("root = \"{}\"", dir.root().display());
+        let ground = Ground::new(example("sftp_server.toml.guests").replace("root = \"~\"", &root));
+        let launch = ground.launch(&dir);
+        let launch = match connection {
+            "" => launch,
+            connection => launch.env("SSH_CONNECTION", connection),
+        };
+        let mut server = launch.connect();
+        let made = server.code(&request::mkdir("/d", &Attrs::NONE));
+        assert_eq!(made, code, "{connection}");
+        assert_eq!(dir.has("d"), code == 0, "{connection}");
     }
 }
