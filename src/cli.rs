@@ -276,6 +276,15 @@ fn settings(
             .map_err(|_| Error::LogFacility(name.into_owned()));
         complaints.extend(facility.as_ref().err().map(ToString::to_string));
     }
+    for (flag, list) in [
+        ("deny-requests", &values.denylist),
+        ("allow-requests", &values.allowlist),
+    ] {
+        let list = list.iter().filter(|list| !list.is_empty());
+        let names = list.flat_map(|list| list.split(','));
+        let unknown = names.filter(|name| !requests().any(|known| known == *name));
+        complaints.extend(unknown.map(|name| format!("--{flag}: there is no request \"{name}\"")));
+    }
     let log_level = log_level?;
     let jail = paths::jail(typed.root, typed.bind, !typed.no_protect, login)?;
     Ok(Settings {
@@ -331,12 +340,14 @@ fn query(feature: &OsStr) -> Result<String, Error> {
     if !feature.eq_ignore_ascii_case("requests") {
         return Err(Error::Query);
     }
+    Ok(requests().map(|name| format!("{name}\n")).collect())
+}
+
+/// What `-Q requests` prints, and the lists of requests name.
+pub fn requests() -> impl Iterator<Item = &'static str> {
     let requests = REQUESTS.iter().map(|request| request.operation);
     let extensions = EXTENSIONS.iter().map(|extension| extension.operation);
-    Ok(requests
-        .chain(extensions)
-        .map(|operation| format!("{}\n", operation.name))
-        .collect())
+    requests.chain(extensions).map(|operation| operation.name)
 }
 
 fn usage_text(program: &str) -> String {

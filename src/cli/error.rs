@@ -1,5 +1,8 @@
 //! What is wrong with a command line, in OpenSSH's words where it has some; and with which exit status.
 
+use std::ffi::OsString;
+
+use super::split::Misplaced;
 use crate::policy;
 
 /// What was typed cannot be.
@@ -8,6 +11,10 @@ use crate::policy;
 pub enum Error {
     #[error("{text}")]
     Usage { text: String, flag: Option<String> },
+    #[error("\"{}\" is no option, and those behind it would not count", .0.to_string_lossy())]
+    Operand(OsString),
+    #[error("{of} has no value: the option \"{}\" stands there", word.to_string_lossy())]
+    NoValue { of: String, word: OsString },
     #[error("Invalid query type")]
     Query,
     #[error("Invalid log level \"{0}\"")]
@@ -38,12 +45,23 @@ pub enum Error {
     Policy(#[from] policy::Invalid),
 }
 
+impl From<Misplaced> for Error {
+    fn from(word: Misplaced) -> Self {
+        match word {
+            Misplaced::Operand(word) => Self::Operand(word),
+            Misplaced::Value { of, word } => Self::NoValue { of, word },
+        }
+    }
+}
+
 impl Error {
     /// The exit status, OpenSSH's: 255 where it calls fatal().
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Usage { .. }
+            | Self::Operand(_)
+            | Self::NoValue { .. }
             | Self::Query
             | Self::Config { .. }
             | Self::LogLevel(_)
@@ -64,6 +82,8 @@ impl Error {
     pub fn flag(&self) -> Option<&str> {
         match self {
             Self::Usage { flag, .. } => flag.as_deref(),
+            Self::Operand(_) => None,
+            Self::NoValue { of, .. } => of.strip_prefix("--"),
             Self::Query => Some("query"),
             Self::LogLevel(_) => Some("log-level"),
             Self::LogFacility(_) => Some("log-facility"),
@@ -93,6 +113,10 @@ impl Error {
                 Some("give the flag once, with commas between the requests")
             }
             Self::BindWithoutRoot => Some("add --root DIR, or leave out --bind"),
+            Self::Operand(_) => Some(
+                "a pattern or a path that a shell sees is written in quotes, as in --hide='*.key'",
+            ),
+            Self::NoValue { .. } => Some("behind an equals sign anything can be the value"),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 
-use super::split::split;
+use super::split::{Misplaced, Split, split};
 use super::{Error, Request, Typed, flags, paths, program_name, request, usage_text};
 use crate::identity::Login;
 
@@ -19,6 +19,7 @@ pub struct Line {
     /// The program's name first.
     options: Vec<OsString>,
     command: Option<OsString>,
+    misplaced: Option<Misplaced>,
     matches: Result<ArgMatches, clap::Error>,
 }
 
@@ -28,13 +29,18 @@ impl Line {
     pub fn new(arguments: Vec<OsString>) -> Self {
         let program = program_name(arguments.first());
         let mut known = flags();
-        let (options, command) = split(&known, arguments);
+        let Split {
+            options,
+            command,
+            misplaced,
+        } = split(&known, arguments);
         let matches = known.try_get_matches_from_mut(&options);
         Self {
             program,
             known,
             options,
             command,
+            misplaced,
             matches,
         }
     }
@@ -43,12 +49,16 @@ impl Line {
     #[must_use]
     pub fn question(options: Vec<OsString>) -> Self {
         let mut known = question();
+        // Operands have their place here.
+        let misplaced = split(&known, options.clone()).misplaced;
+        let misplaced = misplaced.filter(|word| !matches!(word, Misplaced::Operand(_)));
         let matches = known.try_get_matches_from_mut(&options);
         Self {
             program: program_name(options.first()),
             known,
             options,
             command: None,
+            misplaced,
             matches,
         }
     }
@@ -141,6 +151,12 @@ impl Line {
         } else {
             let typed = options.get(1..).unwrap_or_default();
             self.judge(&[configured, typed].concat(), command, login)
+        };
+        let result = match (result, self.misplaced.clone()) {
+            (Ok(Request::Serve(_)), Some(word)) => Err(Error::from(word)),
+            // What seems to be missing may stand behind it.
+            (Err(Error::BindWithoutRoot), Some(word)) => Err(Error::from(word)),
+            (result, _) => result,
         };
         result.map_err(|error| {
             // OpenSSH takes one option after the other and leaves at the first that is fatal.

@@ -268,7 +268,9 @@ fn value(kind: Kind, setting: &Setting) -> Value {
     match kind {
         Kind::Switch => Value::Switch(!setting.words.is_empty()),
         // The last one counts, where a letter is repeated.
-        Kind::One | Kind::Mode => values.next_back().map_or(Value::Unset, Value::One),
+        Kind::One | Kind::Number | Kind::Mode => {
+            values.next_back().map_or(Value::Unset, Value::One)
+        }
         Kind::Several => Value::List(values.collect()),
         Kind::Commas => {
             let all: Vec<String> = values.collect();

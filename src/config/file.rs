@@ -296,7 +296,8 @@ impl<'t> Reader<'t> {
             (Kind::Switch, DeValue::Boolean(true)) => Ok(vec![format!("--{key}").into()]),
             (Kind::Switch, DeValue::Boolean(false)) => Ok(Vec::new()),
             (Kind::Switch, _) => Err(wrong(value, "it takes true or false")),
-            (Kind::One | Kind::Mode, _) => {
+            (Kind::One, _) => Ok(vec![word(key, text(value, "it takes a string")?)]),
+            (Kind::Number | Kind::Mode, _) => {
                 let text = text(value, "it takes a string or an integer")?;
                 Ok(vec![word(key, text)])
             }
@@ -313,7 +314,11 @@ impl<'t> Reader<'t> {
                 let is_empty = texts.is_empty() && key != "allow-requests";
                 if kind == Kind::Commas && !is_empty {
                     let names = texts.iter().flat_map(|text| text.split(','));
-                    texts = vec![names.map(str::trim).collect::<Vec<_>>().join(",")];
+                    let names: Vec<_> = names.map(str::trim).collect();
+                    if let Some(why) = unknown_request(key, &names) {
+                        return Err(self.wrong(&value.span(), Some(key), &why));
+                    }
+                    texts = vec![names.join(",")];
                 }
                 Ok(texts.iter().map(|text| word(key, text)).collect())
             }
@@ -357,13 +362,14 @@ fn text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => match (number.radix(), kind) {
+            _ if !matches!(kind, Kind::Number | Kind::Mode) => None,
             (10, _) => {
                 let digits = number.as_str();
                 Some(digits.strip_prefix('+').unwrap_or(digits).to_owned())
             }
             // As chmod(1) takes it.
             (8, Kind::Mode) => Some(format!("0{}", number.as_str())),
-            (radix, Kind::One) => {
+            (radix, Kind::Number) => {
                 let value = u128::from_str_radix(number.as_str(), radix);
                 Some(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
             }
@@ -371,6 +377,19 @@ fn text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         },
         _ => None,
     }
+}
+
+/// Why a list of requests cannot mean what it says; other lists are looked at by the parser of flags.
+fn unknown_request(key: &str, names: &[&str]) -> Option<String> {
+    if !matches!(key, "allow-requests" | "deny-requests") {
+        return None;
+    }
+    let unknown = |name: &&&str| !cli::requests().any(|known| known == **name);
+    let name = names.iter().find(unknown).filter(|_| names != [""])?;
+    Some(match keys::nearest(name, cli::requests()) {
+        Some(nearest) => format!("there is no request \"{name}\"; is {nearest} meant?"),
+        None => format!("there is no request \"{name}\"; sftp-server -Q requests prints them"),
+    })
 }
 
 /// What a value is, for people.

@@ -7,8 +7,10 @@ use clap::{Arg, ArgAction, Command};
 pub(super) enum Kind {
     /// `true` or `false`.
     Switch,
-    /// A string or an integer.
+    /// A string.
     One,
+    /// A string or an integer.
+    Number,
     /// The same; an integer may be octal.
     Mode,
     /// A list, for a flag that takes commas.
@@ -46,7 +48,10 @@ pub(super) fn kind(arg: &Arg) -> Kind {
     let value = arg.get_value_names().and_then(<[_]>::first);
     match value.map(clap::builder::Str::as_str) {
         Some("LIST" | "REQUESTS") => Kind::Commas,
+        // That of the locks is a word.
+        Some("MODE") if arg.get_long() == Some("sandbox") => Kind::One,
         Some("MODE" | "UMASK") => Kind::Mode,
+        Some("NUMBER" | "SIZE" | "TIME") => Kind::Number,
         _ if matches!(arg.get_action(), ArgAction::Append) && arg.get_short().is_none() => {
             Kind::Several
         }

@@ -229,9 +229,12 @@ fn it_is_the_first_word_of_the_command_line_and_nothing_else() {
             .launch(&dir)
             .env("SSH_ORIGINAL_COMMAND", "sftp-server check"),
     );
-    // Behind a flag it is an operand, which OpenSSH drops.
-    serves(ground.launch(&dir).args(["-R", "check"]));
-    serves(ground.launch(&dir).args(["--", "check"]));
+    // Behind a flag it is a word that is no option.
+    for flag in ["-R", "--"] {
+        let refused = ground.launch(&dir).args([flag, "check"]);
+        let refused = refused.run(Stdio::null(), Stdio::piped());
+        assert_eq!(refused.stdout, b"", "{flag}: no answer, and no session");
+    }
 }
 
 #[test]

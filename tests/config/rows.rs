@@ -76,6 +76,34 @@ pub(crate) const BAD: &[(&str, &str)] = &[
         "1:13: read-only: it takes true or false, and not a string",
     ),
     (
+        "root = 5",
+        "1:8: root: it takes a string, and not an integer",
+    ),
+    (
+        "log-level = 3",
+        "1:13: log-level: it takes a string, and not an integer",
+    ),
+    (
+        "hide = [1, 2]",
+        "1:9: hide: it takes a list of strings, and not an integer",
+    ),
+    (
+        "deny = 7",
+        "1:8: deny: it takes a list of strings, and not an integer",
+    ),
+    (
+        "deny-requests = [\"SETSTAT\"]",
+        "1:17: deny-requests: there is no request \"SETSTAT\"; is setstat meant?",
+    ),
+    (
+        "deny-requests = \"remove,,rename\"",
+        "1:17: deny-requests: there is no request \"\"; sftp-server -Q requests prints them",
+    ),
+    (
+        "[[match]]\nuser = \"nobody-at-all\"\nallow-requests = [\"xyzzy\"]",
+        "3:18: allow-requests: there is no request \"xyzzy\"; sftp-server -Q requests prints them",
+    ),
+    (
         "read-only = 1",
         "1:13: read-only: it takes true or false, and not an integer",
     ),
@@ -85,11 +113,11 @@ pub(crate) const BAD: &[(&str, &str)] = &[
     ),
     (
         "root = true",
-        "1:8: root: it takes a string or an integer, and not true or false",
+        "1:8: root: it takes a string, and not true or false",
     ),
     (
         "root = [\"/srv\"]",
-        "1:8: root: it takes a string or an integer, and not a list",
+        "1:8: root: it takes a string, and not a list",
     ),
     (
         "umask = [\"022\", \"077\"]",
@@ -105,7 +133,7 @@ pub(crate) const BAD: &[(&str, &str)] = &[
     ),
     (
         "sandbox = { mode = \"auto\" }",
-        "1:11: sandbox: it takes a string or an integer, and not a table",
+        "1:11: sandbox: it takes a string, and not a table",
     ),
     (
         "hide = [\"a\", true]",

@@ -187,6 +187,13 @@ pub(crate) const WRONG: &[(&str, &[&str], &str, &str, &str)] = &[
     (
         "deny-requests = [\"remov\"]",
         &[],
+        "error",
+        "{tree}/config:1:17: deny-requests: there is no request \"remov\"; is remove meant?",
+        "correct it there; man 5 sftp_server.toml has an example of each key",
+    ),
+    (
+        "",
+        &["-P", "remov"],
         "warning",
         "deny-requests: there is no request \"remov\"",
         "is remove meant? -Q requests prints them",

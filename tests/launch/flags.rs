@@ -170,19 +170,86 @@ fn letters_stand_alone_or_together_with_their_value_or_before_it() {
     }
 }
 
+/// No session begins, and one line on standard error and in the log names what is wrong; OpenSSH serves.
+#[track_caller]
+fn not_served(flags: &[&str], named: &str) {
+    let (ours, theirs) = both(&[&["-e", "-l", "INFO"], flags].concat());
+    assert_eq!(theirs.status.code(), Some(0), "{flags:?}");
+    assert_eq!(ours.status.code(), Some(1), "{flags:?}: {ours:?}");
+    assert_eq!(ours.stdout, b"", "{flags:?}");
+    let said = ours.stderr_text();
+    assert_eq!(said.lines().count(), 1, "{flags:?}: {said}");
+    assert!(said.starts_with(named), "{flags:?}: {said}");
+}
+
+/// OpenSSH's server drops such a word and all that stands behind it, `-R` for example, without a word. Nobody types one on purpose: a
+/// pattern without quotes and a blank in a path make them.
 #[test]
-fn what_is_left_over_is_ignored_and_ends_the_flags() {
-    for flags in [
-        &["left", "over"][..],
-        &["left", "-h"],
-        &["-R", "left", "-z"],
-        &["--", "-h"],
-        &["-"],
-        &["-", "-h"],
-        &[""],
-        &["", "-z"],
+fn a_word_that_is_no_option_is_named_and_nobody_is_served() {
+    for (flags, word) in [
+        (&["left", "over"][..], "left"),
+        (&["left", "-h"], "left"),
+        (&["-R", "left"], "left"),
+        (&["left", "-R"], "left"),
+        (&["-R", "left", "-z"], "left"),
+        (&["--", "-h"], "-h"),
+        (&["-R-", "left"], "left"),
+        (&["-"], "-"),
+        (&["-", "-h"], "-"),
+        (&[""], ""),
+        (&["", "-z"], ""),
     ] {
-        served(flags);
+        not_served(flags, &format!("\"{word}\" is no option, and "));
+    }
+    served(&["--"]);
+    served(&["-R-"]);
+}
+
+/// OpenSSH's server takes the option for the value, and it is not in force.
+#[test]
+fn an_option_is_never_the_value_of_another() {
+    for (flags, of, word) in [
+        (&["-d", "-R"][..], "-d", "-R"),
+        (&["-P", "-R"], "-P", "-R"),
+        (&["-RP", "-popen"], "-P", "-popen"),
+    ] {
+        not_served(flags, &format!("{of} has no value: the option \"{word}\" "));
+    }
+    served(&["-d-R/.."]);
+    served(&["-d", "-"]);
+    let tree = Tree::new();
+    for flags in [
+        &["--hide", "--root", "/"][..],
+        &["--bind", "-R"],
+        &["--root", "-R"],
+    ] {
+        let finished = Launch::new(&tree)
+            .args(flags)
+            .run(Stdio::null(), Stdio::piped());
+        assert_eq!(finished.status.code(), Some(1), "{flags:?}");
+        let begin = format!("{} has no value: the option \"{}\"", flags[0], flags[1]);
+        assert!(finished.stderr_text().starts_with(&begin), "{finished:?}");
+    }
+}
+
+/// The order that loses most: what takes a pattern apart stands in front of the root.
+#[test]
+fn a_pattern_without_quotes_does_not_take_the_root_away() {
+    let tree = Tree::new();
+    let root = tree.root().to_str().unwrap();
+    for flags in [
+        &["--hide", "a.key", "b.key", "--root", root, "-R"][..],
+        &["--root", root, "--deny", "*.key", "b", "--read-only"],
+        &["--bind", "/x=/srv/a", "b", "--root", root],
+    ] {
+        let finished = Launch::new(&tree)
+            .args(flags)
+            .run(Stdio::null(), Stdio::piped());
+        assert_eq!(finished.status.code(), Some(1), "{flags:?}");
+        assert!(
+            finished.stderr_text().contains("is no option, and "),
+            "{finished:?}"
+        );
     }
 }
 
@@ -207,17 +274,29 @@ fn a_flag_before_c_still_counts() {
     assert_eq!(ours.status.code(), Some(1));
 }
 
+/// OpenSSH's server says nothing of them. A rule that is not in force is worth a line.
 #[test]
-fn unknown_names_in_the_lists_are_accepted() {
-    for flags in [
-        &["-p", "nonsense"][..],
-        &["-p", ""],
-        &["-P", "nonsense,open"],
-        &["-P", ","],
-        &["-p", "open,,close"],
-        &["-p", "op*"],
+fn unknown_names_in_the_lists_are_accepted_and_logged() {
+    for (flags, unknown) in [
+        (&["-p", "nonsense"][..], &["nonsense"][..]),
+        (&["-p", ""], &[]),
+        (&["-P", "nonsense,open"], &["nonsense"]),
+        (&["-P", "SETSTAT, setstat"], &["SETSTAT", " setstat"]),
+        (&["-P", ","], &["", ""]),
+        (&["-p", "open,,close"], &[""]),
+        (&["-p", "op*"], &["op*"]),
+        (&["-P", "open,copy-file"], &[]),
     ] {
-        served(flags);
+        let (ours, theirs) = both(&[&["-e", "-l", "INFO"], flags].concat());
+        assert_eq!(ours.status.code(), Some(0), "{flags:?}");
+        let list = if flags[0] == "-p" { "allow" } else { "deny" };
+        let line = |name: &&str| format!("--{list}-requests: there is no request \"{name}\"\r\n");
+        let lines: String = unknown.iter().map(line).collect();
+        assert_eq!(
+            ours.stderr_text(),
+            lines + &theirs.stderr_text(),
+            "{flags:?}"
+        );
     }
 }
 
