@@ -76,11 +76,11 @@ impl Policy {
 
     /// What the lists say of a request; nothing where none names it and none has to.
     fn lists_say(&self, request: &str) -> Option<Result<(), Refused>> {
-        let denies = |list| lists(list, request) || copies(request) && lists(list, READ);
+        let denies = |list| needs(request).any(|needed| lists(list, needed));
         if self.denylist.as_deref().is_some_and(denies) {
             return Some(Err(DENIED));
         }
-        let allows = |list| lists(list, request) && (!copies(request) || lists(list, READ));
+        let allows = |list| needs(request).all(|needed| lists(list, needed));
         let allowed = allows(self.allowlist.as_deref()?);
         Some(allowed.then_some(()).ok_or(NOT_ALLOWED))
     }
@@ -94,15 +94,19 @@ impl Policy {
     }
 }
 
-/// Whether a request reads content by itself: who may not read it may not have it copied either.
-fn copies(request: &str) -> bool {
-    request == "copy-file"
+/// What has to be allowed for a request: itself, and what it is made of where OpenSSH's server does not know it. So a list that was
+/// written for OpenSSH's server, and leaves no way to have content copied, leaves none here.
+fn needs(request: &str) -> impl Iterator<Item = &str> {
+    let parts: &[&str] = match request {
+        "copy-file" => &["open", "read", "write", "close", "copy-data"],
+        _ => &[],
+    };
+    std::iter::once(request).chain(parts.iter().copied())
 }
 
 fn lists(list: &str, name: &str) -> bool {
     list.split(',').any(|listed| listed == name)
 }
 
-const READ: &str = "read";
 const DENIED: Refused = Refused("--deny-requests");
 const NOT_ALLOWED: Refused = Refused("--allow-requests");

@@ -68,7 +68,7 @@ fn a_denied_extension_is_not_announced() {
     );
     assert_eq!(
         announced(&["-P", "copy-data,limits"]),
-        expected(&["copy-data", "limits@openssh.com"])
+        expected(&["copy-data", "limits@openssh.com", "copy-file"])
     );
     assert_eq!(
         announced(&["-p", "open,read,fsync"]),
@@ -76,13 +76,49 @@ fn a_denied_extension_is_not_announced() {
     );
 }
 
-/// Who may not read may not have content copied to where it can be read.
+/// A list that was written for OpenSSH's server, which has no copy-file, leaves no way to copy content here either.
 #[test]
-fn copy_file_needs_read_to_be_allowed_as_well() {
-    assert_eq!(announced(&["-P", "read"]), expected(&["copy-file"]));
-    assert_eq!(announced(&["-p", "open,copy-file"]), []);
-    let both = announced(&["-p", "copy-file,read"]);
-    assert_eq!(both.len(), usize::from(!is_openssh()));
+fn copy_file_needs_all_to_be_allowed_that_it_is_made_of() {
+    let parts = ["open", "read", "write", "close", "copy-data"];
+    for part in parts {
+        let lost = expected(&["copy-file"]);
+        let expected = lost.into_iter().filter(|(name, _)| name != part);
+        assert_eq!(
+            announced(&["-P", part]),
+            expected.collect::<Vec<_>>(),
+            "{part}"
+        );
+        let others = parts.into_iter().filter(|other| *other != part);
+        let list = ["copy-file"].into_iter().chain(others).collect::<Vec<_>>();
+        let announced = announced(&["-p", &list.join(",")]);
+        assert!(
+            !announced.iter().any(|(name, _)| name == "copy-file"),
+            "{part}"
+        );
+    }
+    let all = announced(&["-p", "copy-file,open,read,write,close,copy-data"]);
+    let announced = all.iter().any(|(name, _)| name == "copy-file");
+    assert_eq!(announced, !is_openssh());
+}
+
+/// Asserted on the disk: it is neither made nor replaced.
+#[test]
+fn a_denylist_for_openssh_leaves_no_copy_file() {
+    for deny in ["copy-data", "write,copy-data", "open", "close", "read"] {
+        let tree = Tree::new();
+        tree.file("a", "new");
+        tree.file("b", "old");
+        let mut server = Server::with(&tree, ["-P", deny]);
+        for (to, overwrite) in [("c", 0), ("b", 1)] {
+            let expected = if is_openssh() { 8 } else { 3 };
+            assert_eq!(
+                server.code(&request::copy_file("a", to, overwrite)),
+                expected
+            );
+        }
+        assert_eq!(tree.read("b"), b"old", "{deny}");
+        assert!(!tree.has("c"), "{deny}");
+    }
 }
 
 #[test]
