@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 pub use names::{Answers, Names, Question, Unasked, home_at_hand, home_of, warm};
 
+use nix::errno::Errno;
 use nix::unistd::{
-    Gid, Group, Uid, User, chdir, getgid, getgrouplist, getuid, setgid, setgroups, setuid,
+    Gid, Group, Uid, User, chdir, getegid, getgid, getgrouplist, getgroups, getuid, setgid,
+    setgroups, setuid,
 };
 
 /// The account that a session runs for: that of the real uid, from passwd, or, where that knows nothing of the uid, from
@@ -57,10 +59,12 @@ impl Login {
     }
 
     /// The account of this name, as passwd has it.
-    #[must_use]
-    pub fn named(name: &OsStr) -> Option<Self> {
+    ///
+    /// # Errors
+    /// Why nobody could be asked.
+    pub fn named(name: &OsStr) -> nix::Result<Option<Self>> {
         let account = user_by_name(name.as_bytes())?;
-        Some(Self {
+        Ok(account.map(|account| Self {
             uid: Uid::from_raw(account.uid),
             environment: Environment {
                 user: None,
@@ -68,7 +72,7 @@ impl Login {
                 home: None,
             },
             account: OnceCell::from(account),
-        })
+        }))
     }
 
     /// Its name, for people.
@@ -92,7 +96,7 @@ impl Login {
             return Ok(());
         }
         let gid = Gid::from_raw(self.account().gid);
-        setgroups(&self.gids())?;
+        setgroups(&self.gids()?)?;
         setgid(gid)?;
         setuid(self.uid)
     }
@@ -131,28 +135,32 @@ impl Login {
         self.uid.as_raw()
     }
 
-    /// What the groups are called that a session of this account is in, as far as they have a name.
+    /// Why the name is perhaps another one than the environment's, which counts where nobody else has told one.
     #[must_use]
-    pub fn groups(&self) -> Vec<Vec<u8>> {
-        let names = self.gids().into_iter();
-        let names = names.filter_map(|gid| group_by_gid(gid.as_raw()));
-        names.collect()
+    pub fn unsure(&self) -> Option<&'static str> {
+        self.account().unsure
+    }
+
+    /// Whether anybody has told where its home is.
+    #[must_use]
+    pub fn has_home(&self) -> bool {
+        let account = self.account();
+        account.listed || self.environment.home.is_some()
     }
 
     /// The groups of this account.
-    fn gids(&self) -> Vec<Gid> {
-        let Some(account) = user_by_name(self.user()) else {
-            return Vec::new();
+    fn gids(&self) -> nix::Result<Vec<Gid>> {
+        let Some(account) = user_by_name(self.user())? else {
+            return Ok(Vec::new());
         };
         let own = Gid::from_raw(account.gid);
         if STATIC {
-            let listed = files::groups_of(&account.name).into_iter();
-            return std::iter::once(own)
-                .chain(listed.map(Gid::from_raw))
-                .collect();
+            let listed = files::groups_of(&account.name)?.into_iter();
+            let listed = listed.map(Gid::from_raw);
+            return Ok(std::iter::once(own).chain(listed).collect());
         }
         let name = CString::new(account.name).unwrap_or_default();
-        getgrouplist(&name, own).unwrap_or_default()
+        getgrouplist(&name, own)
     }
 
     fn account(&self) -> &Account {
@@ -176,28 +184,40 @@ impl Login {
 
 impl Environment {
     fn account_of(&self, uid: Uid) -> Account {
-        let known = self.among_names_of(uid);
-        known.unwrap_or_else(|| self.account(uid))
+        match self.among_names_of(uid) {
+            Ok(Some(known)) => known,
+            Ok(None) => {
+                let doubt = files::are_final(b"passwd:", "/etc/passwd").err();
+                // Where there is no passwd at all, nobody expects a word of it.
+                self.account(uid, doubt.filter(|why| *why != Errno::ENOENT.desc()))
+            }
+            Err(Errno::ENOENT) => self.account(uid, None),
+            Err(errno) => self.account(uid, Some(errno.desc())),
+        }
     }
 
     /// The entry in passwd. Where a uid has several names, that in `USER` or `LOGNAME` counts, if it is one of them.
-    fn among_names_of(&self, uid: Uid) -> Option<Account> {
+    fn among_names_of(&self, uid: Uid) -> nix::Result<Option<Account>> {
         let uid = uid.as_raw();
-        let first = user_by_uid(uid);
+        let first = user_by_uid(uid)?;
         let is_named = |user: &Account| {
             let name = self.user.as_ref();
             name.is_some_and(|name| name.as_bytes() == user.name)
         };
         if first.as_ref().is_some_and(is_named) {
-            return first;
+            return Ok(first);
         }
-        let variables = [&self.user, &self.logname].into_iter().flatten();
-        let mut named = variables.filter_map(|name| user_by_name(name.as_bytes()));
-        named.find(|user| user.uid == uid).or(first)
+        for name in [&self.user, &self.logname].into_iter().flatten() {
+            let named = user_by_name(name.as_bytes())?;
+            if let Some(named) = named.filter(|named| named.uid == uid) {
+                return Ok(Some(named));
+            }
+        }
+        Ok(first)
     }
 
     /// What it says itself.
-    fn account(&self, uid: Uid) -> Account {
+    fn account(&self, uid: Uid, unsure: Option<&'static str>) -> Account {
         let user = self.user.as_ref().or(self.logname.as_ref()).cloned();
         let home = self.home.as_ref().map(PathBuf::from);
         Account {
@@ -206,6 +226,8 @@ impl Environment {
             gid: getgid().as_raw(),
             home: home.unwrap_or_else(|| PathBuf::from("/")),
             shell: or_sh(PathBuf::new()),
+            listed: false,
+            unsure,
         }
     }
 }
@@ -218,6 +240,9 @@ pub struct Account {
     gid: u32,
     home: PathBuf,
     shell: PathBuf,
+    /// Whether passwd has it.
+    listed: bool,
+    unsure: Option<&'static str>,
 }
 
 impl From<User> for Account {
@@ -228,6 +253,8 @@ impl From<User> for Account {
             gid: user.gid.as_raw(),
             home: user.dir,
             shell: or_sh(user.shell),
+            listed: true,
+            unsure: None,
         }
     }
 }
@@ -246,43 +273,71 @@ pub fn shells() -> Option<Vec<PathBuf>> {
     files::shells()
 }
 
-fn user_by_uid(uid: u32) -> Option<Account> {
+fn user_by_uid(uid: u32) -> nix::Result<Option<Account>> {
     if STATIC {
         return files::user(|_, number| number == uid);
     }
-    User::from_uid(Uid::from_raw(uid)).ok()?.map(Account::from)
+    Ok(User::from_uid(Uid::from_raw(uid))?.map(Account::from))
 }
 
-fn user_by_name(name: &[u8]) -> Option<Account> {
+fn user_by_name(name: &[u8]) -> nix::Result<Option<Account>> {
     if STATIC {
         return files::user(|known, _| known == name);
     }
-    let name = std::str::from_utf8(name).ok()?;
-    User::from_name(name).ok()?.map(Account::from)
+    let Ok(name) = std::str::from_utf8(name) else {
+        return Ok(None);
+    };
+    Ok(User::from_name(name)?.map(Account::from))
 }
 
-fn group_by_gid(gid: u32) -> Option<Vec<u8>> {
+fn group_by_gid(gid: u32) -> nix::Result<Option<Vec<u8>>> {
     if STATIC {
         return files::group(gid);
     }
-    let group = Group::from_gid(Gid::from_raw(gid)).ok()??;
-    Some(group.name.into_bytes())
+    let group = Group::from_gid(Gid::from_raw(gid))?;
+    Ok(group.map(|group| group.name.into_bytes()))
+}
+
+/// What the groups are called that this process is in, as far as they have a name.
+///
+/// # Errors
+/// Why a group's name could not be had: then nobody knows which groups they are. In words.
+pub fn groups() -> Result<Vec<Vec<u8>>, &'static str> {
+    let mut gids = getgroups().map_err(Errno::desc)?;
+    let own = getegid();
+    if !gids.contains(&own) {
+        gids.push(own);
+    }
+    let mut names = Vec::new();
+    for gid in gids {
+        match group_by_gid(gid.as_raw()).map_err(Errno::desc)? {
+            Some(name) => names.push(name),
+            None => files::are_final(b"group:", "/etc/group")?,
+        }
+    }
+    Ok(names)
 }
 
 /// Whether a user is called `name`.
-#[must_use]
-pub fn is_user(name: &[u8]) -> bool {
-    user_by_name(name).is_some()
+///
+/// # Errors
+/// Why nobody could be asked.
+pub fn is_user(name: &[u8]) -> nix::Result<bool> {
+    Ok(user_by_name(name)?.is_some())
 }
 
 /// Whether a group is called `name`.
-#[must_use]
-pub fn is_group(name: &[u8]) -> bool {
+///
+/// # Errors
+/// Why nobody could be asked.
+pub fn is_group(name: &[u8]) -> nix::Result<bool> {
     if STATIC {
         return files::is_group(name);
     }
-    let name = std::str::from_utf8(name);
-    name.is_ok_and(|name| matches!(Group::from_name(name), Ok(Some(_))))
+    match std::str::from_utf8(name) {
+        Ok(name) => Ok(Group::from_name(name)?.is_some()),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Nobody is called so.

@@ -99,10 +99,22 @@ fn expand(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
     }
     let slash = typed.iter().position(|byte| *byte == b'/');
     let (tilde, below) = typed.split_at(slash.unwrap_or(typed.len()));
-    let home = identity::expand_tilde(tilde, login.home(), identity::home_of);
-    let mut path = home.map_err(|_| "no such user")?.into_os_string();
+    let home = match tilde {
+        b"~" => home(login)?,
+        _ => identity::expand_tilde(tilde, login.home(), identity::home_of)
+            .map_err(|_| "no such user")?,
+    };
+    let mut path = home.into_os_string();
     path.push(tokens(below, login)?);
     Ok(path.into())
+}
+
+/// The user's home, which may become the root: `/`, as a session without a home starts there, would be the whole host.
+fn home(login: &Login) -> Result<PathBuf, &'static str> {
+    match login.has_home() {
+        true => Ok(login.home().to_path_buf()),
+        false => Err("neither passwd nor HOME says where the user's home is"),
+    }
 }
 
 fn tokens(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
@@ -115,7 +127,7 @@ fn tokens(typed: &[u8], login: &Login) -> Result<PathBuf, &'static str> {
         }
         match rest.next() {
             Some(b'%') => path.push(b'%'),
-            Some(b'd' | b'h') => path.extend_from_slice(login.home().as_os_str().as_bytes()),
+            Some(b'd' | b'h') => path.extend_from_slice(home(login)?.as_os_str().as_bytes()),
             // Where passwd has no name, the environment's counts: it may not lead elsewhere.
             Some(b'u') => match login.user() {
                 b"" | b"." | b".." => return Err("%u is no name of a directory"),

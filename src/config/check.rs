@@ -200,15 +200,19 @@ impl Report {
                     "user" => identity::is_user(name),
                     _ => identity::is_group(name),
                 });
-                if *stands {
-                    continue;
-                }
                 let (path, name) = (file.path.display(), name.escape_ascii());
-                let what = format!(
-                    "{path}:{}: {key}: there is no {key} \"{name}\"",
-                    pattern.line
-                );
-                let remedy = "correct the name; as it is, it holds for nobody";
+                let at = format!("{path}:{}: {key}", pattern.line);
+                let (what, remedy) = match stands {
+                    Ok(true) => continue,
+                    Ok(false) => (
+                        format!("{at}: there is no {key} \"{name}\""),
+                        "correct the name; as it is, it holds for nobody",
+                    ),
+                    Err(errno) => (
+                        format!("{at}: cannot look up \"{name}\": {}", errno.desc()),
+                        "see that getent(1) answers: a session whose names cannot be looked up is refused",
+                    ),
+                };
                 self.add(Weight::Warning, what, remedy);
             }
         }

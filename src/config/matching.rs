@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::file::Table;
-use crate::identity::Login;
+use crate::identity::{self, Login};
 
 /// What a table asks for; all that is given must hold.
 #[derive(Debug, Default)]
@@ -32,12 +32,12 @@ impl Criteria {
 #[derive(Debug)]
 pub struct Who<'l> {
     login: &'l Login,
-    groups: OnceCell<Vec<Vec<u8>>>,
+    groups: OnceCell<Result<Vec<Vec<u8>>, &'static str>>,
     address: Option<IpAddr>,
 }
 
 impl<'l> Who<'l> {
-    /// This user, from this address.
+    /// This user, as whom the process runs, from this address.
     #[must_use]
     pub fn new(login: &'l Login, address: Option<IpAddr>) -> Self {
         Self {
@@ -59,30 +59,55 @@ impl<'l> Who<'l> {
     }
 
     /// Whether a table is for them.
-    pub(super) fn is(&self, table: &Table) -> bool {
+    ///
+    /// # Errors
+    /// [`Unknown`].
+    pub(super) fn is(&self, table: &Table) -> Result<bool, Unknown> {
         let Criteria {
             user,
             group,
             address,
         } = &table.criteria;
-        let holds = |list: &Option<Vec<Pattern>>, is: &dyn Fn(&[Pattern]) -> bool| {
-            list.as_ref().is_none_or(|list| is(list))
+        if let Some(list) = address {
+            let is = |address| any(list, |what: &What| what.is_address(address));
+            if !self.address.is_some_and(is) {
+                return Ok(false);
+            }
+        }
+        let unknown = |key, list: &[Pattern], why| Unknown {
+            key,
+            line: list.first().map_or(0, |pattern| pattern.line),
+            why,
         };
-        holds(user, &|list| any(list, |what| what.is_name(self.login.user())))
-            && holds(address, &|list| {
-                let is = |address| any(list, |what: &What| what.is_address(address));
-                self.address.is_some_and(is)
-            })
-            // Asked last: the name service may be on another host.
-            && holds(group, &|list| {
-                let is = |what: &What| self.groups().iter().any(|group| what.is_name(group));
-                any(list, is)
-            })
+        if let Some(list) = user {
+            if let Some(why) = self.login.unsure() {
+                return Err(unknown("user", list, why));
+            }
+            if !any(list, |what| what.is_name(self.login.user())) {
+                return Ok(false);
+            }
+        }
+        // Asked last: the name service may be on another host.
+        let Some(list) = group else {
+            return Ok(true);
+        };
+        match self.groups.get_or_init(identity::groups) {
+            Ok(groups) => Ok(any(list, |what| {
+                groups.iter().any(|group| what.is_name(group))
+            })),
+            Err(why) => Err(unknown("group", list, *why)),
+        }
     }
+}
 
-    fn groups(&self) -> &[Vec<u8>] {
-        self.groups.get_or_init(|| self.login.groups())
-    }
+/// Nobody knows whether a table is for this user, since the name service failed.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub(super) key: &'static str,
+    /// Of the file, from 1.
+    pub(super) line: usize,
+    /// In words.
+    pub(super) why: &'static str,
 }
 
 /// Whether one of the patterns holds, and none that is negated.

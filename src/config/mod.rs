@@ -38,6 +38,18 @@ pub enum Error {
     /// What the file says, or the file itself.
     #[error(transparent)]
     File(#[from] Invalid),
+    /// For whom a table of the file is cannot be known.
+    #[error("{}:{line}: {key}: cannot look up this session's {key}: {why}", file.display())]
+    Unknown {
+        /// The file.
+        file: PathBuf,
+        /// Where the criterion stands, from 1.
+        line: usize,
+        /// Its key.
+        key: &'static str,
+        /// What the name service said.
+        why: &'static str,
+    },
     /// What `explain` was asked.
     #[error("{0}")]
     Question(String),
@@ -49,15 +61,16 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Typed(error) => error.exit_status(),
-            Self::File(_) | Self::Question(_) => 1,
+            Self::File(_) | Self::Unknown { .. } | Self::Question(_) => 1,
         }
     }
 
     /// What would be right, where OpenSSH's words do not say it; the log has these alone.
     #[must_use]
-    pub fn meant(&self) -> Option<&'static str> {
+    pub fn meant(&self) -> Option<&str> {
         match self {
             Self::Typed(error) => error.meant(),
+            Self::Unknown { .. } => Some(self.remedy()),
             Self::File(_) | Self::Question(_) => None,
         }
     }
@@ -67,6 +80,9 @@ impl Error {
         match self {
             Self::Typed(error) => error.meant().unwrap_or("correct that flag"),
             Self::File(invalid) => invalid.remedy(),
+            Self::Unknown { .. } => {
+                "who it is for must be known: see that getent(1) answers, or take the criterion out"
+            }
             Self::Question(_) => "correct it",
         }
     }
@@ -76,7 +92,7 @@ impl Error {
     pub fn is_logged(&self) -> bool {
         match self {
             Self::Typed(error) => error.is_logged(),
-            Self::File(_) => true,
+            Self::File(_) | Self::Unknown { .. } => true,
             Self::Question(_) => false,
         }
     }
@@ -105,7 +121,7 @@ pub fn read(mut arguments: Vec<OsString>, login: &Login) -> Result<Request, Erro
         return Ok(end?);
     }
     let mut told = Told::new(line, login)?;
-    told.apply(&Who::of_session(login));
+    told.apply(&Who::of_session(login))?;
     told.request(login)
 }
 
@@ -149,10 +165,25 @@ impl Told {
     }
 
     /// Chooses the tables that apply.
-    fn apply(&mut self, who: &Who<'_>) {
-        let tables = self.file.iter().flat_map(|file| file.tables.iter());
-        let applying = tables.enumerate().filter(|(_, table)| who.is(table));
-        self.applying = applying.map(|(number, _)| number).collect();
+    ///
+    /// # Errors
+    /// [`Error::Unknown`]: a table that is passed over can be the one that restricts.
+    fn apply(&mut self, who: &Who<'_>) -> Result<(), Error> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        for (number, table) in file.tables.iter().enumerate() {
+            let is = who.is(table).map_err(|unknown| Error::Unknown {
+                file: file.path.clone(),
+                line: unknown.line,
+                key: unknown.key,
+                why: unknown.why,
+            });
+            if is? {
+                self.applying.push(number);
+            }
+        }
+        Ok(())
     }
 
     /// What was said of a key, the first one wins.

@@ -35,6 +35,8 @@ pub(super) enum Unasked {
     Said(#[from] Error),
     #[error("there is no user \"{}\"", .0.to_string_lossy())]
     NoSuchUser(OsString),
+    #[error("cannot look up \"{}\": {}", .0.to_string_lossy(), .1)]
+    NoAnswer(OsString, &'static str),
     #[error("only root can look with the eyes of another user")]
     NotRoot,
     #[error("\"{}\" is no address", .0.to_string_lossy())]
@@ -49,6 +51,7 @@ impl Unasked {
         match self {
             Self::Said(error) => error.remedy(),
             Self::NoSuchUser(_) => "create the user, or correct --user",
+            Self::NoAnswer(..) => "see that getent(1) answers",
             Self::NotRoot => "run it with sudo",
             Self::NoAddress(_) => "write it as 192.0.2.7 or 2001:db8::7, without a port",
             Self::Barred(_) => "run it as root, outside of containers",
@@ -79,7 +82,10 @@ impl Question {
         let login = match self.user {
             None => Login::of_process(),
             Some(name) => {
-                let named = Login::named(&name).ok_or(Unasked::NoSuchUser(name))?;
+                let named = match Login::named(&name) {
+                    Ok(named) => named.ok_or(Unasked::NoSuchUser(name))?,
+                    Err(errno) => return Err(Unasked::NoAnswer(name, errno.desc())),
+                };
                 let own = Login::of_process().uid();
                 if named.uid() != own && own != 0 {
                     return Err(Unasked::NotRoot);
@@ -97,7 +103,7 @@ impl Question {
         let barred = |errno: nix::errno::Errno| Unasked::Barred(errno.desc());
         login.become_it().map_err(barred)?;
         let mut told = Told::new(self.line, &login)?;
-        told.apply(&Who::new(&login, address));
+        told.apply(&Who::new(&login, address))?;
         if named {
             login.go_home();
         }

@@ -7,10 +7,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::Account;
 
 /// The first entry of passwd for which `is` holds; it is given name and uid.
-pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
+///
+/// # Errors
+/// Why passwd cannot be read.
+pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> nix::Result<Option<Account>> {
     entry("/etc/passwd", |fields| {
         let [name, _, uid, gid, _, home, rest @ ..] = fields else {
             return None;
@@ -24,6 +29,8 @@ pub(super) fn user(is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
             shell: super::or_sh(PathBuf::from(OsStr::from_bytes(
                 rest.first().copied().unwrap_or_default(),
             ))),
+            listed: true,
+            unsure: None,
         })
     })
 }
@@ -65,17 +72,42 @@ pub(super) fn orders() -> [Order; 2] {
     [b"passwd:".as_slice(), b"group:"].map(|database| order(&text, database))
 }
 
-fn order(text: &[u8], database: &[u8]) -> Order {
+/// The services of a database, and what is done between them; none where the line is missing.
+fn services<'t>(text: &'t [u8], database: &[u8]) -> Option<&'t [u8]> {
     let mut lines = text.split(|byte| *byte == b'\n');
-    let Some(services) = lines.find_map(|line| line.trim_ascii_start().strip_prefix(database))
-    else {
+    let services = lines.find_map(|line| line.trim_ascii_start().strip_prefix(database))?;
+    services.split(|byte| *byte == b'#').next()
+}
+
+/// Whether it is certain that somebody is unknown whom the C library did not find. It asks the next service where one fails, and
+/// tells of the last one's failure alone.
+///
+/// # Errors
+/// What may have kept the name back, in words.
+pub(super) fn are_final(database: &[u8], file: &str) -> Result<(), &'static str> {
+    if super::STATIC {
+        return Ok(());
+    }
+    let text = std::fs::read("/etc/nsswitch.conf").unwrap_or_default();
+    let services = services(&text, database).unwrap_or(b"files");
+    for service in services.split(u8::is_ascii_whitespace) {
+        match service {
+            b"files" | b"compat" => drop(read(file).map_err(Errno::desc)?),
+            // These answer from this host alone; and a word in brackets is none.
+            b"" | b"systemd" | b"mymachines" | b"altfiles" | b"extrausers" => {}
+            [b'[', ..] => {}
+            _ if service.ends_with(b"]") || service.contains(&b'=') => {}
+            _ => return Err("a service of nsswitch.conf(5) may be away"),
+        }
+    }
+    Ok(())
+}
+
+fn order(text: &[u8], database: &[u8]) -> Order {
+    let Some(services) = services(text, database) else {
         // As the C library has it.
         return Order::FilesAlone;
     };
-    let services = services
-        .split(|byte| *byte == b'#')
-        .next()
-        .unwrap_or_default();
     let mut words = services.split(u8::is_ascii_whitespace);
     let mut next = || words.find(|word| !word.is_empty());
     match (next(), next()) {
@@ -98,7 +130,10 @@ fn merges(services: &[u8]) -> bool {
 const NSCD: &str = "/var/run/nscd/socket";
 
 /// What the group `gid` is called.
-pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
+///
+/// # Errors
+/// Why the file of groups cannot be read.
+pub(super) fn group(gid: u32) -> nix::Result<Option<Vec<u8>>> {
     entry("/etc/group", |fields| match fields {
         [name, _, number_of, ..] if number(number_of) == Some(gid) => Some(name.to_vec()),
         _ => None,
@@ -106,16 +141,22 @@ pub(super) fn group(gid: u32) -> Option<Vec<u8>> {
 }
 
 /// Whether a group is called so.
-pub(super) fn is_group(name: &[u8]) -> bool {
-    entry("/etc/group", |fields| {
+///
+/// # Errors
+/// Why the file of groups cannot be read.
+pub(super) fn is_group(name: &[u8]) -> nix::Result<bool> {
+    let found = entry("/etc/group", |fields| {
         (fields.first() == Some(&name)).then_some(())
-    })
-    .is_some()
+    });
+    Ok(found?.is_some())
 }
 
 /// The groups that list a user.
-pub(super) fn groups_of(user: &[u8]) -> Vec<u32> {
-    let text = std::fs::read("/etc/group").unwrap_or_default();
+///
+/// # Errors
+/// Why the file of groups cannot be read.
+pub(super) fn groups_of(user: &[u8]) -> nix::Result<Vec<u32>> {
+    let text = read("/etc/group")?;
     let lines = text.split(|byte| *byte == b'\n');
     let groups = lines.filter_map(|line| {
         let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
@@ -125,7 +166,7 @@ pub(super) fn groups_of(user: &[u8]) -> Vec<u32> {
         let mut members = members.split(|byte| *byte == b',');
         members.any(|name| name == user).then(|| number(gid))?
     });
-    groups.collect()
+    Ok(groups.collect())
 }
 
 /// The lines of shells(5).
@@ -140,13 +181,18 @@ pub(super) fn shells() -> Option<Vec<PathBuf>> {
     )
 }
 
-fn entry<T>(path: &str, find: impl Fn(&[&[u8]]) -> Option<T>) -> Option<T> {
-    let text = std::fs::read(path).ok()?;
+fn entry<T>(path: &str, find: impl Fn(&[&[u8]]) -> Option<T>) -> nix::Result<Option<T>> {
+    let text = read(path)?;
     let mut lines = text.split(|byte| *byte == b'\n');
-    lines.find_map(|line| {
+    Ok(lines.find_map(|line| {
         let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
         find(&fields)
-    })
+    }))
+}
+
+fn read(path: &str) -> nix::Result<Vec<u8>> {
+    let failed = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    std::fs::read(path).map_err(failed)
 }
 
 fn number(text: &[u8]) -> Option<u32> {

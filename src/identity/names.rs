@@ -49,7 +49,10 @@ impl Names {
     /// [`Unasked`].
     pub fn user(&mut self, uid: u32) -> Result<Option<&[u8]>, Unasked> {
         let [order, _] = *self.order.get_or_init(files::orders);
-        let name = |uid| files::user(|_, number| number == uid).map(|user| user.name.into());
+        let name = |uid| {
+            let user = files::user(|_, number| number == uid).ok()??;
+            Some(user.name.into())
+        };
         at_hand(&mut self.users, uid, order, name)
     }
 
@@ -59,7 +62,7 @@ impl Names {
     /// [`Unasked`].
     pub fn group(&mut self, gid: u32) -> Result<Option<&[u8]>, Unasked> {
         let [_, order] = *self.order.get_or_init(files::orders);
-        let name = |gid| files::group(gid).map(Into::into);
+        let name = |gid| files::group(gid).ok()?.map(Into::into);
         at_hand(&mut self.groups, gid, order, name)
     }
 
@@ -146,18 +149,14 @@ impl Question {
         self.users.len() + self.groups.len()
     }
 
-    /// Asks the name service, which may take as long as it likes, for one number after the other.
+    /// Asks the name service, which may take as long as it likes, for one number after the other. Whom it cannot answer for has no name.
     #[must_use]
     pub fn ask(&self) -> Answers {
-        let users = self.users.iter();
-        let groups = self.groups.iter();
+        let user = |uid| Some(user_by_uid(uid).ok()??.name.into());
+        let group = |gid| group_by_gid(gid).ok()?.map(Into::into);
         Answers {
-            users: users
-                .map(|uid| (*uid, user_by_uid(*uid).map(|user| user.name.into())))
-                .collect(),
-            groups: groups
-                .map(|gid| (*gid, group_by_gid(*gid).map(Into::into)))
-                .collect(),
+            users: self.users.iter().map(|uid| (*uid, user(*uid))).collect(),
+            groups: self.groups.iter().map(|gid| (*gid, group(*gid))).collect(),
         }
     }
 }
@@ -190,7 +189,7 @@ fn name(known: &Known, number: u32) -> &[u8] {
 /// The home directory of the user called `name`, as passwd has it. The name service may take as long as it likes.
 #[must_use]
 pub fn home_of(name: &[u8]) -> Option<PathBuf> {
-    user_by_name(name).map(|user| user.home)
+    user_by_name(name).ok()?.map(|user| user.home)
 }
 
 /// The same, where nobody has to be waited for.
@@ -199,7 +198,7 @@ pub fn home_of(name: &[u8]) -> Option<PathBuf> {
 /// [`Unasked`].
 pub fn home_at_hand(name: &[u8]) -> Result<Option<PathBuf>, Unasked> {
     let [order, _] = files::orders();
-    let home = || files::user(|known, _| known == name).map(|user| user.home);
+    let home = || Some(files::user(|known, _| known == name).ok()??.home);
     match order {
         Order::Others => Err(Unasked),
         Order::FilesFirst => Ok(Some(home().ok_or(Unasked)?)),

@@ -15,6 +15,7 @@ mod completions;
 mod ground;
 mod manual;
 mod matching;
+mod names;
 mod ownership;
 mod precedence;
 mod rows;

@@ -144,7 +144,7 @@ fn the_address_is_that_of_the_connection_or_else_of_the_client() {
 }
 
 #[test]
-fn groups_are_all_those_that_the_user_is_in() {
+fn groups_are_all_those_that_the_process_is_in() {
     let place = Place::new();
     let account = Account::new(&place.path().join("home"), "/bin/sh");
     // Its own group has its name; `users` is one beside.
@@ -165,11 +165,18 @@ fn groups_are_all_those_that_the_user_is_in() {
         ("[\"!root\"]".to_owned(), false),
     ] {
         let is = is_for(&format!("group = {list}"), |ground, dir| {
-            // The groups that the process has are not asked: it has none but one here.
-            ground.launch_copy(dir).user(account.uid, account.gid)
+            let (uid, gid) = (account.uid.to_string(), account.gid.to_string());
+            let user = ["setpriv", "--reuid", &uid, "--regid", &gid, "--init-groups"];
+            let launch = ground.launch_copy(dir).through(&user);
+            launch.arg("--config").arg(ground.config())
         });
         assert_eq!(is, expected, "{list}");
     }
+    // What the file says is no group of a process that was started without it.
+    let is = is_for("group = \"users\"", |ground, dir| {
+        ground.launch_copy(dir).user(account.uid, account.gid)
+    });
+    assert!(!is);
 }
 
 #[test]
