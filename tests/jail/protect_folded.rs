@@ -3,6 +3,7 @@
 //! ntfs-3g's second driver folds on every kernel that has FUSE; ext4 and tmpfs do where the kernel was built for it.
 
 use std::fs::File;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -42,6 +43,10 @@ impl Folding {
             "jail/conf",
         ] {
             ground.base.dir(dir);
+        }
+        // What these lead to is missing.
+        for (name, leads) in [(".kshrc", "F\u{e4}hre"), (".logout", "Men\u{fc}/rc")] {
+            symlink(leads, place.join(name)).unwrap();
         }
         for file in [
             "jail/.ssh/authorized_keys",
@@ -97,6 +102,8 @@ fn attacks() -> Vec<Packet> {
         request::rename("/.SSH", "/away"),
         request::setstat("/.CONFIG/FISH/config.fish", &Attrs::NONE.size(0)),
         request::remove("/.config/Fish/CONFIG.fish"),
+        request::open("/F\u{c4}HRE", w | pflags::CREAT, &Attrs::NONE),
+        request::rename("/withssh", "/MEN\u{dc}"),
     ]
 }
 
@@ -124,6 +131,10 @@ fn what_is_not_protected_can_be_made_in_any_case_there() {
     assert!(
         !folding.ground.base.has("jail/.profile"),
         "removed by another case of its name"
+    );
+    assert!(
+        folding.ground.base.has("jail/f\u{e4}HRE"),
+        "this file system does not fold letters with marks"
     );
     let mut server = Home::launch(&folding.ground, "jail", &["--root", "BASE/jail"]).connect();
     server.ok(&request::mkdir("/SSH", &Attrs::NONE));

@@ -89,31 +89,39 @@ fn is_same(one: &FileStat, two: &FileStat) -> bool {
     Id::of(one) == Id::of(two)
 }
 
-/// A name as a case-folding file system may compare it: ASCII letters in lower case, what folds to them likewise, what is ignored left
-/// out, and the ends that FAT and NTFS drop dropped.
+/// A name as a case-folding file system may compare it: letters in the case that both of theirs have in common, so that `\u{df}` is `ss`, what
+/// is ignored left out, and the ends that FAT and NTFS drop dropped.
 pub(super) fn fold(name: &[u8]) -> Vec<u8> {
-    // What is not UTF-8 is compared byte by byte there, too.
+    // What is not UTF-8 has no other case that is known here.
     let Ok(text) = std::str::from_utf8(name) else {
         return name.to_ascii_lowercase();
     };
-    let mut folded = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\u{17f}' => folded.push('s'),
-            '\u{212a}' => folded.push('k'),
-            '\u{df}' | '\u{1e9e}' => folded.push_str("ss"),
-            '\u{fb00}' => folded.push_str("ff"),
-            '\u{fb01}' => folded.push_str("fi"),
-            '\u{fb02}' => folded.push_str("fl"),
-            '\u{fb03}' => folded.push_str("ffi"),
-            '\u{fb04}' => folded.push_str("ffl"),
-            '\u{fb05}' | '\u{fb06}' => folded.push_str("st"),
-            letter if is_ignored(letter) => {}
-            letter => folded.push(letter.to_ascii_lowercase()),
-        }
-    }
+    let letters = text.chars().filter(|letter| !is_ignored(*letter));
+    let folded: String = letters
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect();
     let bare = folded.split(':').next().unwrap_or_default();
     bare.trim_end_matches(['.', ' ']).as_bytes().to_vec()
+}
+
+/// What a folded name is known by: itself, if it is ASCII. Of another one only what is not a letter counts.
+///
+/// One letter with a mark is two characters on some file systems and one on others, each has its own table of cases, and a character set
+/// other than UTF-8 has again others. All of these agree in the digits and signs that are kept; so two names that may be one are known by
+/// the same.
+pub(super) fn known_by(folded: Vec<u8>) -> Vec<u8> {
+    if folded.is_ascii() {
+        return folded;
+    }
+    let mut known = vec![NOT_ASCII];
+    known.extend(
+        folded
+            .into_iter()
+            .filter(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'.' | b'_')),
+    );
+    known
 }
 
 /// Unicode's default ignorable code points.
@@ -125,6 +133,8 @@ fn is_ignored(letter: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Begins what names are known by that are not ASCII. No name has this byte.
+const NOT_ASCII: u8 = b'/';
 /// So many names are tried in the other case.
 const MOST_TRIED: usize = 64;
 /// What no flag makes fold: btrfs, procfs, sysfs.
@@ -150,7 +160,11 @@ const FOLDING: [u64; 9] = [
 
 #[cfg(test)]
 mod tests {
-    use super::fold;
+    use super::{fold, known_by};
+
+    fn known(name: &str) -> Vec<u8> {
+        known_by(fold(name.as_bytes()))
+    }
 
     #[test]
     fn names_that_a_folding_file_system_takes_for_one_are_one() {
@@ -159,12 +173,39 @@ mod tests {
             ".s\u{17f}h",
             ".\u{200b}ssh",
             ".\u{df}h",
+            ".\u{1e9e}H",
             ".ssh.",
             ".ssh::$DATA",
         ] {
-            assert_eq!(fold(name.as_bytes()), b".ssh", "{name}");
+            assert_eq!(known(name), b".ssh", "{name}");
         }
-        assert_eq!(fold(".pro\u{fb01}le".as_bytes()), b".profile");
-        assert_ne!(fold(b".sshx"), b".ssh");
+        for (name, plain) in [
+            (".pro\u{fb01}le", ".profile"),
+            (".\u{212a}shrc", ".kshrc"),
+            (".con\u{fb01}g", ".config"),
+            (".e\u{fb06}", ".est"),
+        ] {
+            assert_eq!(known(name), plain.as_bytes(), "{name}");
+        }
+        assert_ne!(known(".sshx"), b".ssh");
+        assert_ne!(known(".\u{15b}sh"), b".ssh");
+    }
+
+    #[test]
+    fn a_name_that_is_not_ascii_is_one_in_either_case_and_with_its_marks_apart() {
+        for (one, two) in [
+            ("J\u{dc}RGEN-2", "j\u{fc}rgen-2"),
+            ("j\u{fc}rgen-2", "JU\u{308}rgen-2"),
+            ("\u{394}\u{3a3}.rc", "\u{3b4}\u{3c2}.RC"),
+            ("\u{ac00}1", "\u{1100}\u{1161}1"),
+            ("\u{212b}", "a\u{30a}"),
+        ] {
+            assert_eq!(known(one), known(two), "{one} {two}");
+        }
+        // Bytes of another character set.
+        assert_eq!(known_by(fold(b"J\xdcRGEN-2")), known("J\u{dc}RGEN-2"));
+        assert_ne!(known("j\u{fc}rgen-2"), known("j\u{fc}rgen-3"));
+        assert_ne!(known("j\u{fc}rgen"), known("jurgen"));
+        assert!(fold(".FORWARD+\u{dc}".as_bytes()).starts_with(b".forward"));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::stat::{FileStat, lstat};
 
-use super::fold::{Ground, fold};
+use super::fold::{Ground, fold, known_by};
 use super::names::BEGINNINGS;
 use super::paths::path;
 use crate::fs::place::Id;
@@ -82,10 +82,12 @@ impl Known {
             false => Cow::Borrowed(name),
         };
         let begins = |with: &&str| name.starts_with(with.as_bytes());
-        match watched.names.get(&*name) {
-            None if watched.is_home && BEGINNINGS.iter().any(begins) => Some(Rule::Fixed),
-            rule => rule.copied(),
-        }
+        let is_begun = watched.is_home && BEGINNINGS.iter().any(begins);
+        let rule = match name {
+            Cow::Owned(folded) => watched.names.get(&known_by(folded)),
+            Cow::Borrowed(name) => watched.names.get(name),
+        };
+        rule.copied().or(is_begun.then_some(Rule::Fixed))
     }
 
     /// Adds what was known before.

@@ -15,7 +15,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, lstat};
 use nix::unistd::{Uid, geteuid};
 
 use super::Guarded;
-use super::fold::{Ground, fold};
+use super::fold::{Ground, fold, known_by};
 use super::known::{Expected, Known, Rule, Stamp, Watched};
 use super::names::{BEGINNINGS, HOME, SSH};
 use super::paths::{Trace, components, names_in, path};
@@ -345,7 +345,7 @@ impl<'a> Look<'a> {
             return;
         };
         let name = match watched.ground.folds {
-            true => fold(name),
+            true => known_by(fold(name)),
             false => name.to_vec(),
         };
         let known = watched.names.entry(name).or_insert(rule);
