@@ -25,6 +25,8 @@ use nix::unistd::{
 pub struct Login {
     uid: Uid,
     environment: Environment,
+    /// Whether the environment of this process is that of the account.
+    is_at_home: bool,
     account: OnceCell<Account>,
 }
 
@@ -48,6 +50,7 @@ impl Login {
                 logname: variable("LOGNAME"),
                 home: variable("HOME"),
             },
+            is_at_home: true,
             account: OnceCell::new(),
         }
     }
@@ -71,6 +74,7 @@ impl Login {
                 logname: None,
                 home: None,
             },
+            is_at_home: false,
             account: OnceCell::from(account),
         }))
     }
@@ -85,6 +89,14 @@ impl Login {
     #[must_use]
     pub fn shell(&self) -> &Path {
         &self.account().shell
+    }
+
+    /// The absolute path in a variable of its environment, of a length that somebody may have typed.
+    #[must_use]
+    pub fn path_in(&self, variable: &str) -> Option<PathBuf> {
+        let value = std::env::var_os(variable).filter(|value| value.len() <= LONGEST_PATH);
+        let path = value.filter(|_| self.is_at_home).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
     }
 
     /// Becomes this account for good, with all of its groups, if the process is not it already.
@@ -379,3 +391,5 @@ pub fn expand_tilde(
 
 /// Names come from the files alone then.
 const STATIC: bool = cfg!(target_feature = "crt-static");
+/// A path that a manager or a user has written is shorter.
+const LONGEST_PATH: usize = 1024;

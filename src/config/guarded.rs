@@ -29,10 +29,22 @@ fn guarded(jail: &Jail, login: &Login) -> Guarded {
     let mut programs = programs(&here, login);
     programs.sort();
     programs.dedup();
+    let homes = login.homes();
+    let named = |(variable, begin): &(&str, &'static str)| Some((*begin, login.path_in(variable)?));
+    // At its usual place it is protected anyway.
+    let is_usual = |begin: &str, dir: &Path| {
+        let usual = begin.rsplit_once('/').map_or("", |(usual, _)| usual);
+        homes.iter().any(|home| *dir == home.join(usual))
+    };
+    let moved = MOVING.iter().filter_map(named);
+    let moved = moved.filter(|(begin, dir)| !is_usual(begin, dir)).collect();
+    let replacing = REPLACING.iter().filter_map(|name| login.path_in(name));
     Guarded {
-        homes: login.homes(),
         programs,
         files: files.collect(),
+        replacing: replacing.collect(),
+        moved,
+        homes,
     }
 }
 
@@ -64,3 +76,14 @@ fn programs(here: &Path, login: &Login) -> Vec<PathBuf> {
     }
     programs
 }
+
+/// Variables by which programs find elsewhere what stands in a home, and how the names of that begin: zsh(1), the XDG base directories.
+const MOVING: [(&str, &str); 5] = [
+    ("ZDOTDIR", ".z"),
+    ("XDG_CONFIG_HOME", ".config/"),
+    ("XDG_DATA_HOME", ".local/share/"),
+    ("XDG_STATE_HOME", ".local/state/"),
+    ("XDG_CACHE_HOME", ".cache/"),
+];
+/// Variables that name what programs obey in place of a file or directory of the home: sh(1), bash(1), readline(3), gpg(1).
+const REPLACING: [&str; 4] = ["ENV", "BASH_ENV", "INPUTRC", "GNUPGHOME"];

@@ -31,6 +31,7 @@ mod procfs;
 mod protect;
 mod protect_folded;
 mod protect_links;
+mod protect_moved;
 mod protect_names;
 mod protect_program;
 mod protect_races;

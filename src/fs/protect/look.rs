@@ -133,6 +133,17 @@ impl<'a> Look<'a> {
         for file in guarded.programs.iter().chain(&guarded.files) {
             self.protect(b"", file.as_os_str().as_bytes());
         }
+        // A client may have a part in what follows: where that leads back to the home, it protects nothing of it.
+        for file in &guarded.replacing {
+            self.protect_link(b"", file.as_os_str().as_bytes());
+        }
+        for (begin, dir) in &guarded.moved {
+            let end = begin.rfind('/').map_or(0, |slash| slash + 1);
+            for name in HOME.iter().filter(|name| name.starts_with(begin)) {
+                let path = dir.join(&name[end..]);
+                self.protect_link(b"", path.as_os_str().as_bytes());
+            }
+        }
         self.beneath();
     }
 

@@ -42,6 +42,10 @@ pub struct Guarded {
     pub programs: Vec<PathBuf>,
     /// Files that say what a session may do. Absolute.
     pub files: Vec<PathBuf>,
+    /// What the environment names in place of a file in the home. Absolute.
+    pub replacing: Vec<PathBuf>,
+    /// What the names of a home begin with that are looked for elsewhere, and the directory where that is. Absolute.
+    pub moved: Vec<(&'static str, PathBuf)>,
 }
 
 /// What is about to happen to a name, or to an object.
