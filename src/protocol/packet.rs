@@ -6,9 +6,9 @@ pub const MAX_PACKET: usize = 256 * 1024;
 /// The most payload that one READ or WRITE moves; the rest of the packet is for the fields beside it.
 pub const MAX_DATA: usize = MAX_PACKET - 1024;
 
-/// The longest listing in one response. sshfs gives up its mount at a response past 128 KiB, and libssh2 before 1.9 at one
-/// past 80 000 bytes; OpenSSH never sends much more than this.
-pub const MAX_NAMES: usize = 64 * 1024;
+/// The longest listing in one response, without its length field: what the draft asks implementations to make room for (section 3), and
+/// what clients of its time do (Ganymed SSH-2, old releases of ssh2). OpenSSH sends 100 entries, which are shorter as a rule.
+pub const MAX_NAMES: usize = 34_000 - 4;
 
 /// A packet: its type and the fields that follow.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@
 //! | a path that only the walk can resolve   | 40 links, 8192 components; `..` opens some ten anew    | a thread, after 20 ms                |
 //! | a path that another process changes     | 64 resolutions                                         | a thread, after 4                    |
 //! | patterns of rules                       | pattern times path: no pattern goes back twice         | as the walk or the listing           |
-//! | a listing that is shown                 | 64 KiB a response, or 20 ms                            | the session                          |
+//! | a listing that is shown                 | 34 000 bytes a response, or 20 ms                      | the session                          |
 //! | a listing of which nothing is shown     | the directory, once                                    | a thread, after 20 ms                |
 //! | a listing where something is mounted    | who serves that                                        | a thread                             |
 //! | names of users and groups, and homes    | as many numbers as a packet holds, each asked for once | a thread, but for passwd(5), group(5)|
