@@ -29,8 +29,6 @@ pub(super) enum Taken {
     Refused,
     /// It replaces this one, and nothing else, where the kernel would.
     Replaced,
-    /// The same of a symbolic link, whatever it is that takes its place.
-    LinkReplaced,
 }
 
 /// An object that has lost its name for a moment.
@@ -144,7 +142,7 @@ impl View {
         &self,
         old: &Place<'_>,
         new: &Place<'_>,
-        taken: impl Fn(&FileStat) -> Answer<Taken>,
+        taken: Taken,
         plainly: impl Fn(Option<&FileStat>) -> Answer<()>,
     ) -> Answer<()> {
         let moved = old.hold_entry()?;
@@ -168,18 +166,11 @@ impl View {
                 errno => aside.back(errno.into()),
             });
         };
-        let taken = taken(&there.stat)?;
-        let how = match taken {
-            Taken::Refused => return Err(Errno::EEXIST.into()),
-            Taken::LinkReplaced => {
-                slashes(old, new, &moved).map_err(|_| Errno::EEXIST)?;
-                UnlinkatFlags::NoRemoveDir
-            }
-            Taken::Replaced => {
-                slashes(old, new, &moved)?;
-                replacing(&moved, &there)?
-            }
-        };
+        if taken == Taken::Refused {
+            return Err(Errno::EEXIST.into());
+        }
+        slashes(old, new, &moved)?;
+        let how = replacing(&moved, &there)?;
         // Both are names of one object: rename(2) leaves them.
         if Id::of(&there.stat) == Id::of(&moved.stat) {
             return Ok(());
@@ -187,7 +178,7 @@ impl View {
         if matches!(how, UnlinkatFlags::RemoveDir) {
             is_empty(&there, new)?;
         }
-        self.replace_held((old, &moved), (new, &there), how, taken)
+        self.replace_held((old, &moved), (new, &there), how)
     }
 
     /// Puts `moved`, which stood in `old`, in the place of `there`.
@@ -196,7 +187,6 @@ impl View {
         (old, moved): (&Place<'_>, &Held),
         (new, there): (&Place<'_>, &Held),
         how: UnlinkatFlags,
-        taken: Taken,
     ) -> Answer<()> {
         let aside = Aside::of(moved, old, new.dir())?;
         let identity = there.identity();
@@ -212,9 +202,6 @@ impl View {
                     Ok(()) => Errno::EBUSY.into(),
                     Err(errno) => errno.into(),
                 })?;
-            }
-            Err(Errno::EINVAL | Errno::ENOSYS) if taken == Taken::LinkReplaced => {
-                return Err(aside.back(Errno::EEXIST.into()));
             }
             // The file system cannot: for a moment nothing has the name.
             Err(Errno::EINVAL | Errno::ENOSYS) => {

@@ -394,7 +394,21 @@ impl File {
         again(|| fsync(&self.fd))
     }
 
-    /// Takes note that something could not be written: an atomic upload is worth nothing then.
+    /// Whether what is written next belongs behind all that was written before: not where it is appended, and a piece before it was lost.
+    ///
+    /// # Errors
+    /// [`Refusal::Lost`].
+    pub fn follows(&self) -> Answer<()> {
+        // Where files only grow all are opened so; each piece is judged by its offset then.
+        let asked = self.guard.judged.as_ref().map(|judged| judged.appends);
+        let appends = asked.unwrap_or(self.append);
+        match appends && self.spoiled.load(Ordering::Relaxed) {
+            true => Err(Refusal::Lost.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes note that something could not be written: an atomic upload is worth nothing then, and nothing is appended any more.
     pub fn spoil(&self) {
         self.spoiled.store(true, Ordering::Relaxed);
     }

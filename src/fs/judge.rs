@@ -307,6 +307,8 @@ pub enum Refusal {
     Limit(Errno, &'static str),
     /// An atomic upload that lacks something.
     Discarded,
+    /// What would be appended belongs behind something that could not be.
+    Lost,
 }
 
 impl fmt::Display for Refusal {
@@ -316,6 +318,9 @@ impl fmt::Display for Refusal {
             Self::Limit(errno, flag) => write!(f, "{} ({flag})", errno.desc()),
             Self::Discarded => {
                 f.write_str("a write failed, the upload was discarded (--atomic-upload)")
+            }
+            Self::Lost => {
+                f.write_str("a write before this one failed, and it would take its place")
             }
         }
     }

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
-use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::aside::Taken;
 use super::judge::{Deed, Effect};
-use super::place::{Id, Last, Place, kind};
+use super::place::{Last, Place, kind};
 use super::resolve::Aim;
 use super::verdict::one_tree;
-use super::{Answer, Error, FileStat, Follow, Result, View};
+use super::{Answer, Error, FileStat, Result, View};
 
 impl View {
     /// Renames, replacing what stands at `newpath`, as rename(2).
@@ -37,14 +37,14 @@ impl View {
                     result => Ok(result?),
                 },
             };
-            self.rename_held(old, new, |_| Ok(Taken::Replaced), plainly)
+            self.rename_held(old, new, Taken::Replaced, plainly)
         })
     }
 
-    /// Renames to a name that is free, whatever other processes do meanwhile. A symbolic link to nothing does not count as a taken name.
+    /// Renames to a name that is free, whatever other processes do meanwhile.
     ///
     /// # Errors
-    /// As renameat2(2) with `RENAME_NOREPLACE`; `EEXIST` where something stands at `newpath`.
+    /// As renameat2(2) with `RENAME_NOREPLACE`; `EEXIST` where something stands at `newpath`, a symbolic link to nothing too.
     pub fn rename(&self, oldpath: &Path, newpath: &Path) -> Answer<()> {
         self.forget();
         self.act_on_two((oldpath, Aim::Entry), (newpath, Aim::Entry), |old, new| {
@@ -52,27 +52,10 @@ impl View {
             if self.redirected(old, new, true)? {
                 return Ok(());
             }
-            let plainly = |judged: Option<&FileStat>| match move_to_free(old, new) {
-                Err(Errno::EEXIST) => match self.dangling(newpath, new)? {
-                    Some(link) if !self.is_judged() || is_same(judged, &link) => {
-                        replace_dangling(old, new, &link)
-                    }
-                    // It has appeared meanwhile.
-                    Some(_) => Err(Error::Link),
-                    None => Err(Errno::EEXIST.into()),
-                },
-                result => Ok(result?),
-            };
             if !self.is_judged() {
-                return plainly(None);
+                return Ok(move_to_free(old, new)?);
             }
-            let taken = |there: &FileStat| {
-                Ok(match self.dangling(newpath, new)? {
-                    Some(link) if is_same(Some(there), &link) => Taken::LinkReplaced,
-                    _ => Taken::Refused,
-                })
-            };
-            self.rename_held(old, new, taken, plainly)
+            self.rename_held(old, new, Taken::Refused, |_| Ok(move_to_free(old, new)?))
         })
     }
 
@@ -135,22 +118,6 @@ impl View {
         uploads.redirect(old, new, taken)?;
         Ok(true)
     }
-
-    /// The symbolic link to nothing that stands in `new`, if one does.
-    fn dangling(&self, newpath: &Path, new: &Place<'_>) -> Answer<Option<FileStat>> {
-        let link = new.lstat().ok();
-        let Some(link) = link.filter(|link| kind(link) == SFlag::S_IFLNK) else {
-            return Ok(None);
-        };
-        match self.stat(newpath, Follow::Yes) {
-            Err(Error::Long) => Err(Error::Long),
-            there => Ok((there.err() == Some(Errno::ENOENT.into())).then_some(link)),
-        }
-    }
-}
-
-fn is_same(one: Option<&FileStat>, other: &FileStat) -> bool {
-    one.map(Id::of) == Some(Id::of(other))
 }
 
 /// Renames to a name that is free.
@@ -166,37 +133,6 @@ pub(super) fn move_to_free(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
 /// Renames, replacing what stands there.
 pub(super) fn replace_name(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
     renameat(old.dir(), &*old.entry(), new.dir(), &*new.entry())
-}
-
-/// Takes the place of `link` by exchange, so that what stands there in truth is never lost: if it is not that link, it goes back.
-fn replace_dangling(old: &Place<'_>, new: &Place<'_>, link: &FileStat) -> Answer<()> {
-    let is_link = |stat: FileStat| (stat.st_dev, stat.st_ino) == (link.st_dev, link.st_ino);
-    // With a slash behind it a name would be followed, once a link stands there.
-    let (from, to) = (bare(&old.name), bare(&new.name));
-    let stands = || fstatat(old.dir(), from, AtFlags::AT_SYMLINK_NOFOLLOW);
-    let moved = stands()?;
-    let slash = *old.entry() != *from || *new.entry() != *to;
-    if slash && kind(&moved) != SFlag::S_IFDIR {
-        return Err(Errno::EEXIST.into());
-    }
-    if is_link(moved) {
-        // One link by both names: as rename(2), nothing to do.
-        return Ok(());
-    }
-    let flags = RenameFlags::RENAME_EXCHANGE;
-    let exchange = || renameat2(old.dir(), from, new.dir(), to, flags);
-    exchange().map_err(|_| Errno::EEXIST)?;
-    if stands().is_ok_and(is_link) {
-        return Ok(unlinkat(old.dir(), from, UnlinkatFlags::NoRemoveDir)?);
-    }
-    exchange()?;
-    Err(Errno::EEXIST.into())
-}
-
-/// A name without the slashes behind it.
-fn bare(name: &[u8]) -> &[u8] {
-    let end = name.iter().rposition(|byte| *byte != b'/');
-    end.and_then(|end| name.get(..=end)).unwrap_or(name)
 }
 
 /// For file systems that cannot refuse to replace: a file gets its new name by link(2), which never replaces.

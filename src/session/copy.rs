@@ -113,7 +113,11 @@ impl Copy {
                 }
             }
         });
-        if result.is_err() {
+        // What lies behind the end of its source is missing nowhere.
+        if result
+            .as_ref()
+            .is_err_and(|status| status.code != StatusCode::Eof)
+        {
             self.to.spoil();
         }
         (copied, result)
@@ -129,6 +133,7 @@ impl Copy {
         if !self.to.is_writable() {
             return Err(Errno::EBADF.into());
         }
+        self.to.follows()?;
         Ok(())
     }
 

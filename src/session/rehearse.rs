@@ -2,9 +2,6 @@
 //!
 //! It goes the way of every request. Only who is asked before anything is done says no in the end, and tells what was asked.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,8 +13,8 @@ use super::dispatch::REQUESTS;
 use super::extended::EXTENSIONS;
 use super::status::Status;
 use crate::fs::{
-    self, Answer, Deed, Effect, Follow, Identity, Judge, Modes, Refusal, Result as KernelResult,
-    Verdict, View, Writing,
+    self, Answer, Deed, Effect, Identity, Judge, Modes, Refusal, Result as KernelResult, Verdict,
+    View, Writing,
 };
 use crate::identity::Login;
 use crate::policy::{Operation, Policy, Rules};
@@ -108,8 +105,7 @@ pub fn rehearse(
             Err(malformed) => Err(malformed.into()),
         };
         let noted = std::mem::take(&mut *lock(&notes.objects));
-        let mut takers = noted.iter().filter(|note| note.takes(kind, request));
-        let taken = takers.any(|note| !(note.effect == Effect::Replace && dangles(&session, note)));
+        let taken = noted.iter().any(|note| note.takes(kind, request));
         let noted = noted.into_iter();
         // What is there is not created.
         let touched = noted.filter(|note| !(note.effect == Effect::Create && note.exists));
@@ -130,13 +126,6 @@ pub fn rehearse(
     let refused = permitted.find_map(Result::err);
     rehearsed.refusal = refused.map(|refused| words(&refused.into()));
     Ok(Ok(rehearsed))
-}
-
-/// Whether what would be replaced is a symbolic link to nothing, which RENAME takes for no name.
-fn dangles(session: &Session, note: &Note) -> bool {
-    let path = Path::new(OsStr::from_bytes(&note.object.path));
-    let there = session.view.stat(path, Follow::Yes);
-    note.object.kind == "link" && there.err() == Some(Errno::ENOENT.into())
 }
 
 fn words(status: &Status) -> (u32, String) {

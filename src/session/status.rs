@@ -65,7 +65,7 @@ impl From<fs::Error> for Status {
     fn from(error: fs::Error) -> Self {
         match error {
             fs::Error::Kernel(errno) => errno.into(),
-            fs::Error::Refused(Refusal::Limit(..) | Refusal::Discarded) => {
+            fs::Error::Refused(Refusal::Limit(..) | Refusal::Discarded | Refusal::Lost) => {
                 Self::because(StatusCode::Failure, &error.to_string())
             }
             fs::Error::Protected | fs::Error::Refused(_) | fs::Error::Link | fs::Error::Long => {

@@ -294,13 +294,15 @@ pub(super) fn asked_write<'p>(
 pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(), Errno>> {
     let length = data.len() as u64;
     let written = file
-        .writable(offset, length)
+        .follows()
+        .and_then(|()| file.writable(offset, length))
         .and_then(|()| match file.write_at(data, offset) {
             // Others have appended meanwhile, and the limit of a rule is reached: it is told as if they had come before.
             Err(Errno::EFBIG) => file.writable(offset, length).map(|()| Err(Errno::EFBIG)),
             result => Ok(result),
         });
-    if !matches!(written, Ok(Ok(()))) {
+    // By a handle that is not open for writing nothing is lost.
+    if !matches!(written, Ok(Ok(()) | Err(Errno::EBADF))) {
         file.spoil();
     }
     written
@@ -327,7 +329,11 @@ pub(super) fn have_written(
             log::emit(Level::Error, || {
                 transfer_failed("process_write", "write", open, errno)
             });
-            Err(errno.into())
+            Err(match errno {
+                // "No such file" would be said of a file that is there.
+                Errno::EBADF => Status::because(StatusCode::Failure, "not open for writing"),
+                errno => errno.into(),
+            })
         }
     }
 }
@@ -363,6 +369,8 @@ fn open_flags(pflags: OpenFlags) -> OFlag {
     ) {
         (true, true) => OFlag::O_RDWR,
         (false, true) => OFlag::O_WRONLY,
+        // Erlang's clients ask for it so, and OpenSSH lets nothing be written by that handle.
+        (false, false) if pflags.contains(OpenFlags::APPEND) => OFlag::O_WRONLY,
         // Neither, too: OpenSSH opens for reading then.
         (_, false) => OFlag::O_RDONLY,
     };

@@ -233,8 +233,8 @@ pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[
     while count < OPERATIONS {
         let mut window = generator.window(&mut opened);
         if let [Operation::Rename(old, new)] = &window[..] {
-            // Ours takes a dangling link for a free name, OpenSSH does not for files and directories: rename.rs of the
-            // protocol tests has it. Here the two disks would go apart.
+            // OpenSSH replaces a link to nothing by what is neither file nor directory: rename.rs of the protocol tests has it. Here the
+            // two disks would go apart.
             let target = theirs.on_disk(new);
             let dangling = fs::symlink_metadata(&target).is_ok_and(|meta| meta.is_symlink())
                 && fs::metadata(&target).is_err();

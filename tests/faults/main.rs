@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod append_lost;
 mod atomic_descriptors;
 mod before_init;
 mod calls;

@@ -107,9 +107,7 @@ fn a_missing_source_is_no_such_file() {
 }
 
 #[test]
-fn a_dangling_link_at_the_target_is_refused_as_openssh_refuses_it() {
-    // Elsewhere it is no existing target and gives way, by exchange. Without renameat2(2) nothing could take its place
-    // without a moment in which another's file might be lost.
+fn a_link_to_nothing_at_the_target_is_refused_there_too() {
     for errno in MISSING {
         let tree = Tree::new();
         tree.file("a", "of a");

@@ -52,7 +52,7 @@ fn all_requests(tree: &Tree, trace: &str, args: &[&str]) {
     server.ok(&symlink("x", "made-link"));
     server.ok(&mkdir("dir", &Attrs::default()));
     server.ok(&rename("new", "dir/renamed"));
-    server.ok(&rename("dir/renamed", "dangling"));
+    server.ok(&posix_rename("dir/renamed", "dangling"));
     server.ok(&posix_rename("append", "dir/moved"));
     server.ok(&hardlink("file", "hard"));
     server.ok(&remove("hard"));

@@ -276,7 +276,8 @@ fn where_nothing_changes_nothing_is_copied() {
             assert_eq!(before.differences(&tree.snapshot()), [""; 0]);
         });
     }
-    both(&["-p", "copy-file,read"], |tree, mut server| {
+    let parts = "copy-file,open,read,write,close,copy-data";
+    both(&["-p", parts], |tree, mut server| {
         server.ok(&copy_file("from", "new", 0));
         assert_eq!(tree.read("new"), b"ten bytes.");
     });

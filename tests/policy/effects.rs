@@ -152,8 +152,7 @@ impl Op {
             Self::Mkdir => vec![Effect::MakeDir],
             Self::Symlink => vec![Effect::MakeLink],
             Self::Rename(target) => match target {
-                // What exists is refused without any rule; a link to nothing gives way.
-                Target::Dangling => vec![Effect::Unname, replace(false)],
+                // What exists is refused without any rule.
                 Target::Free => vec![Effect::Unname, Effect::MakeName],
                 _ => vec![Effect::Unname, would_replace(target == Target::Own)],
             },
@@ -175,10 +174,8 @@ impl Op {
             }
             Self::CopyFileOnto(over) => copied(exists.then_some(thing.own), over, COPIED),
             // The session's own name disappears, and may.
-            Self::RenameOnto if exists && thing.kind != Kind::Link => {
-                vec![would_replace(thing.own)]
-            }
-            Self::RenameOnto | Self::PosixRenameOnto if exists => vec![replace(thing.own)],
+            Self::RenameOnto if exists => vec![would_replace(thing.own)],
+            Self::PosixRenameOnto if exists => vec![replace(thing.own)],
             Self::RenameOnto | Self::PosixRenameOnto => vec![Effect::MakeName],
             Self::Handled(by, handled) => match handled {
                 Handled::Read => vec![Effect::Read],
