@@ -14,16 +14,16 @@ use crate::support::packet::{Packet, frame};
 use crate::support::request::*;
 use crate::support::{Attrs, Launch, Server, Tree, show, under_test};
 
-const REFUSED: &str = "Failure: File too large (--max-file-size)";
+pub(crate) const REFUSED: &str = "Failure: File too large (--max-file-size)";
 /// As many as append at the same moment.
-const SESSIONS: usize = 4;
+pub(crate) const SESSIONS: usize = 4;
 /// How often they do, each.
-const ROUNDS: usize = 1000;
-const LIMIT: u64 = 400_000;
+pub(crate) const ROUNDS: usize = 1000;
+pub(crate) const LIMIT: u64 = 400_000;
 const PIECE: usize = 30_000;
 
 /// What one of them appends: its letter, again and again.
-fn piece(session: usize) -> Vec<u8> {
+pub(crate) fn piece(session: usize) -> Vec<u8> {
     vec![b'a' + session as u8; PIECE]
 }
 
@@ -41,7 +41,10 @@ fn wrong(file: &Path, kept: usize) -> Option<String> {
 
 /// Has all of them append at the same moment, again and again, where there is room for one piece and a part of another. How often one was
 /// appended, and what went wrong.
-fn race(file: &Path, append: impl Fn(usize, &Barrier) -> usize + Sync) -> (usize, Option<String>) {
+pub(crate) fn race(
+    file: &Path,
+    append: impl Fn(usize, &Barrier) -> usize + Sync,
+) -> (usize, Option<String>) {
     let kept = LIMIT as usize - PIECE - PIECE / 2;
     let barrier = Barrier::new(SESSIONS + 1);
     let appended = AtomicUsize::new(0);

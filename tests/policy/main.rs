@@ -22,6 +22,7 @@ mod explain_rights;
 mod ground;
 mod handles;
 mod limits;
+mod limits_fuse;
 mod limits_raced;
 mod matrix;
 mod model;

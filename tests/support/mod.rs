@@ -9,6 +9,7 @@
     reason = "each test crate uses a part of it"
 )]
 
+pub(crate) mod bindfs;
 pub(crate) mod content;
 pub(crate) mod examples;
 pub(crate) mod fault;
