@@ -33,6 +33,7 @@ mod protect_folded;
 mod protect_links;
 mod protect_moved;
 mod protect_names;
+mod protect_opened;
 mod protect_program;
 mod protect_races;
 mod protect_twins;
