@@ -1,6 +1,7 @@
 //! Self-protection of what a session is started by: the program, by whichever path, and the file that configures it.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use crate::ground::{Owner, ours};
@@ -119,4 +120,45 @@ fn a_program_that_is_found_by_path_stays_and_nothing_appears_before_it() {
     all_refused(&mut server, &[put("/missing/sftp-server")]);
     opens(&mut server, "/first/other");
     assert!(!tree.has("first/sftp-server"));
+}
+
+#[test]
+fn what_cannot_be_run_is_no_end_of_the_search_by_path() {
+    let (tree, mut server) = program(|link, root| {
+        let first = root.join("first/sftp-server");
+        fs::write(&first, "no program").unwrap();
+        fs::set_permissions(&first, PermissionsExt::from_mode(0o644)).unwrap();
+        Owner.own(&first);
+        for dir in ["second", "third"] {
+            fs::create_dir(root.join(dir)).unwrap();
+            Owner.own(&root.join(dir));
+        }
+        // Nor is a directory, nor a link that leads to nothing.
+        fs::create_dir(root.join("second/sftp-server")).unwrap();
+        Owner.own(&root.join("second/sftp-server"));
+        symlink("nothing", root.join("third/sftp-server")).unwrap();
+        let path = ["first", "second", "third", "bin", "lib"].map(|dir| root.join(dir));
+        Launch::program(link, root)
+            .arg0("sftp-server")
+            .env("PATH", std::env::join_paths(path).unwrap())
+    });
+    let before = tree.snapshot();
+    all_refused(&mut server, &PROGRAM());
+    all_refused(
+        &mut server,
+        &[
+            put("/first/sftp-server"),
+            mode("/first/sftp-server", 0o755),
+            request::remove("/first/sftp-server"),
+            request::posix_rename("/evil", "/first/sftp-server"),
+            request::rename("/first", "/gone"),
+            request::rmdir("/second/sftp-server"),
+            request::rename("/second", "/gone"),
+            request::remove("/third/sftp-server"),
+            put("/third/nothing"),
+            mode("/third", 0o777),
+        ],
+    );
+    assert_eq!(before.differences(&tree.snapshot()), [""; 0]);
+    opens(&mut server, "/first/other");
 }
