@@ -6,11 +6,13 @@ use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::ground::{Ground, Node, ordinary};
+use crate::ground::{Ground, Node, ordinary, ours};
 use crate::home::{Home, refused};
-use crate::support::request;
-use crate::support::wire::{Attrs, Packet, pflags};
+use crate::support::bindfs::Bindfs;
+use crate::support::wire::{Attrs, PATIENCE, Packet, pflags};
+use crate::support::{Launch, Tree, request};
 
 /// A home on such a file system, unmounted at the end.
 struct Folding {
@@ -139,4 +141,51 @@ fn what_is_not_protected_can_be_made_in_any_case_there() {
     let mut server = Home::launch(&folding.ground, "jail", &["--root", "BASE/jail"]).connect();
     server.ok(&request::mkdir("/SSH", &Attrs::NONE));
     server.ok(&request::mkdir("/.Sshx", &Attrs::NONE));
+}
+
+/// In no passwd: then the environment says where the home is.
+const USER: u32 = 54_323;
+const MANY: usize = 100_000;
+
+/// None of its names has a letter, so that none tells whether the file system folds.
+#[test]
+fn the_first_change_in_a_home_on_fuse_asks_for_few_of_very_many_names() {
+    let behind = Tree::below("/dev/shm");
+    for number in 0..MANY {
+        File::create(behind.at(number.to_string())).unwrap();
+    }
+    behind.chmod("", 0o777);
+    let mount = Bindfs::of(behind.root());
+    let traces = Tree::new();
+    traces.chmod("", 0o777);
+    let log = traces.at("log");
+    let mut server = Launch::program("strace", &mount.point)
+        .args(["-D", "-f", "-q", "--trace=getdents64,newfstatat,statx"])
+        .args(["-o".as_ref(), log.as_os_str()])
+        .arg(ours())
+        .args(["--root".as_ref(), mount.point.root().as_os_str()])
+        .env("HOME", mount.point.root())
+        .env("USER", "somebody")
+        .user(USER, USER)
+        .connect();
+    server.ok(&request::mkdir("/made", &Attrs::NONE));
+    let reply = server.call(&request::mkdir("/.SSH", &Attrs::NONE));
+    assert!(refused(&reply), "nothing tells that names differ by case");
+    let pid = server.pid();
+    assert!(server.finish().status.success());
+    assert!(behind.has("made") && !behind.has(".SSH"));
+    // Nobody waits for strace, which ends after the server.
+    let log = || String::from_utf8(traces.read("log")).unwrap();
+    let last = format!("{pid} +++ exited with 0 +++\n");
+    let deadline = Instant::now() + PATIENCE;
+    while !log().ends_with(&last) {
+        assert!(Instant::now() < deadline, "strace does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let calls = log();
+    let count = |call: &str| calls.lines().filter(|line| line.contains(call)).count();
+    let (lists, looks) = (count("getdents64("), count("newfstatat(") + count("statx("));
+    println!("{lists} calls of getdents64, {looks} for attributes");
+    // One call of getdents64 has some 1000 of these names.
+    assert!(lists < 10 && looks < 1000, "{lists}, {looks}");
 }
