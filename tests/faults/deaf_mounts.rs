@@ -11,7 +11,7 @@ use crate::support::wire::{Attrs, pflags};
 use crate::support::{Launch, Packet, Server, Tree, request, show, under_test};
 
 /// For so long sshfs lets the kernel tell attributes without asking it.
-const CACHED: Duration = Duration::from_millis(1500);
+pub(crate) const CACHED: Duration = Duration::from_millis(1500);
 
 /// A session with these flags, and a file of this name that it has open on a mount.
 fn stall(flags: &[&str], name: &str, pflags: u32) -> Stall {
