@@ -3,6 +3,7 @@
 mod files;
 mod names;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -59,6 +60,15 @@ impl Login {
     #[must_use]
     pub fn user(&self) -> &[u8] {
         &self.account().name
+    }
+
+    /// The same, without a question to the name service: the uid in digits where it was not asked before.
+    #[must_use]
+    pub fn user_at_hand(&self) -> Cow<'_, [u8]> {
+        match self.account.get() {
+            Some(account) => Cow::Borrowed(&account.name),
+            None => Cow::Owned(self.uid.to_string().into_bytes()),
+        }
     }
 
     /// The account of this name, as passwd has it.

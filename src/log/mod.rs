@@ -162,6 +162,12 @@ pub fn tells_info() -> bool {
     tracing::enabled!(tracing::Level::INFO)
 }
 
+/// The same of [`Level::Error`].
+#[must_use]
+pub fn tells_errors() -> bool {
+    tracing::enabled!(tracing::Level::ERROR)
+}
+
 /// Writes one line to standard error, for whoever started the program; not at all where that would block.
 pub fn say(line: &str) {
     syslog::write_stderr(format!("{line}\n").as_bytes());

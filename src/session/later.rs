@@ -14,6 +14,7 @@
 //! | a listing of which nothing is shown     | the directory, once                                    | a thread, after 20 ms                |
 //! | a listing where something is mounted    | who serves that                                        | a thread                             |
 //! | names of users and groups, and homes    | as many numbers as a packet holds, each asked for once | a thread, but for passwd(5), group(5)|
+//! | who sent a packet that is too long      | 1 s; the log has the number then                       | a thread                             |
 //! | a file on which somebody has a lease    | /proc/sys/fs/lease-break-time                          | a thread                             |
 //! | paths and handles on FUSE, NFS, SMB …   | who serves them                                        | a thread, with rules too             |
 //! | paths and files on a slow disk          | the disk                                               | a thread, once one was slow          |

@@ -317,14 +317,6 @@ impl Session {
         self.outbox.status(id, status.code, message);
     }
 
-    /// Logs a packet that is too long.
-    fn log_oversized(&self) {
-        log::emit(Level::Error, || Event::Oversized {
-            user: self.login.user().to_vec(),
-            address: self.address.clone(),
-        });
-    }
-
     /// Closes what the client left open, and logs it.
     fn close_all(&mut self) {
         for entry in self.handles.drain() {

@@ -10,6 +10,7 @@
 //! In a long burst the first responses leave at once and the later ones in growing parts ([`Pace`]): client and server work at the same
 //! time then, and neither sleeps until the other has done all. Where it takes long to wake a processor this is most of the speed.
 
+mod oversized;
 mod pay;
 mod receive;
 
@@ -216,9 +217,7 @@ impl Connection {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
                 Err(oversized) => {
-                    // What was served is answered first.
-                    let _ = timeout(LAST_WORDS, self.finish_all()).await;
-                    self.session.log_oversized();
+                    self.end_oversized().await;
                     return Err(oversized.into());
                 }
             };
@@ -488,7 +487,5 @@ const HIGH_WATER: usize = 64 * 1024;
 const DEAF: Duration = Duration::from_millis(100);
 /// So long a mount may go unnoticed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a client that broke the rules may take to read what it is owed.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often it is looked whether the client has read all; nothing tells.
 const GLANCE: Duration = Duration::from_millis(1);

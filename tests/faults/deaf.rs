@@ -300,3 +300,35 @@ fn a_lease_that_is_not_given_up_keeps_nobody_else_waiting() {
     assert_eq!(server.receive().0, close);
     assert_eq!(tree.read("leased"), b"content");
 }
+
+#[test]
+fn who_sent_a_packet_that_is_too_long_is_not_waited_for() {
+    let etc = Tree::new();
+    // Who opens it for reading waits until somebody writes.
+    nix::unistd::mkfifo(&etc.at("passwd"), Mode::from_bits_truncate(0o644)).unwrap();
+    let unshare: &[&str] = match nix::unistd::geteuid().is_root() {
+        true => &["--mount"],
+        false => &["--mount", "--user", "--map-root-user"],
+    };
+    let script = "mount -t overlay -o \"lowerdir=$0:/etc\" overlay /etc && exec \"$@\"";
+    let tree = Tree::new();
+    let mut server = Launch::program("unshare", &tree)
+        .args(unshare)
+        .args(["sh", "-ec", script])
+        .arg(etc.root())
+        .arg(under_test())
+        .arg("-e")
+        .connect();
+    let request = server.send(&request::stat("."));
+    let sent = Instant::now();
+    server.send_raw(&u32::MAX.to_be_bytes()).unwrap();
+    let (id, reply) = server.receive();
+    assert_eq!(id, request);
+    reply.attrs();
+    let status = server.wait();
+    assert!(sent.elapsed() < SOON, "{:?}", sent.elapsed());
+    assert_eq!(status.code(), Some(11), "{status}");
+    let uid = nix::unistd::getuid();
+    let log = server.stderr();
+    assert!(log.contains(&format!(" local user {uid}\r\n")), "{log}");
+}
