@@ -31,6 +31,17 @@ impl Session {
         Touch::Alone
     }
 
+    /// The slot of a handle that could write, which the request in `packet` closes: what stands in that slot has to be used by nobody else.
+    pub(super) fn ends(&mut self, packet: &Packet<'_>) -> Option<u32> {
+        match self.touched(packet) {
+            Some(Touch::Close {
+                slot,
+                written: Some(_),
+            }) => Some(slot),
+            _ => None,
+        }
+    }
+
     /// Whether what the rules say of it does not depend on what else is under way.
     fn is_told_alike(&mut self, touched: &Touch) -> bool {
         match touched {

@@ -17,7 +17,10 @@
 //! What a rule says of a change may depend on all changes before it, so where there are rules each change runs alone, but for writing a file.
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -228,8 +231,12 @@ pub struct Pipeline {
     begun: VecDeque<Begun>,
     /// Bytes that they hold or will hold.
     weight: usize,
+    /// Those that were forgotten and are under way, as far as they use a handle.
+    left: Vec<Left>,
     pool: Pool,
 }
+
+type Running = oneshot::Receiver<(Finish, Duration)>;
 
 /// One of them.
 struct Begun {
@@ -240,9 +247,16 @@ struct Begun {
     state: State,
 }
 
+/// A request that is not to be answered any more.
+struct Left {
+    /// That of its handle.
+    slot: u32,
+    running: Running,
+}
+
 enum State {
     Done(Finish, Duration),
-    Running(oneshot::Receiver<(Finish, Duration)>),
+    Running(Running),
 }
 
 /// One that can be answered.
@@ -274,13 +288,26 @@ impl Pipeline {
             && !self.begun.iter().any(|begun| begun.touch.conflicts(touch))
     }
 
-    /// Forgets those under way where none changes anything: nobody will read an answer. Whether none is under way then.
+    /// Forgets those under way that change nothing: nobody will read an answer. Whether none is under way then.
     pub(super) fn abandon(&mut self) -> bool {
-        if self.begun.iter().all(|begun| begun.touch.looks()) {
-            self.begun.clear();
-            self.weight = 0;
+        for begun in std::mem::take(&mut self.begun) {
+            if !begun.touch.looks() {
+                self.begun.push_back(begun);
+                continue;
+            }
+            self.weight -= begun.weight;
+            if let (Some(slot), State::Running(running)) = (begun.touch.slot(), begun.state) {
+                self.left.push(Left { slot, running });
+            }
         }
         self.is_empty()
+    }
+
+    /// Whether one that was forgotten still uses the handle in this slot.
+    pub(super) fn still_uses(&mut self, slot: u32) -> bool {
+        self.left
+            .retain_mut(|left| matches!(left.running.try_recv(), Err(TryRecvError::Empty)));
+        self.left.iter().any(|left| left.slot == slot)
     }
 
     /// Begins a request that was admitted: by a thread of the pool where `slow`, otherwise at once.
@@ -321,13 +348,24 @@ impl Pipeline {
         State::Running(receiver)
     }
 
-    /// Waits until the first request can be answered; not at all where none is under way.
+    /// Waits until the first request can be answered; where none is to be answered, until one that was forgotten is done, if there is one.
     pub async fn first(&mut self) {
-        if let Some(first) = self.begun.front_mut() {
-            if let State::Running(receiver) = &mut first.state {
-                let (finish, took) = receiver.await.unwrap_or_else(|_| panicked());
-                first.state = State::Done(finish, took);
-            }
+        let Some(first) = self.begun.front_mut() else {
+            return poll_fn(|context| self.poll_left(context)).await;
+        };
+        if let State::Running(receiver) = &mut first.state {
+            let (finish, took) = receiver.await.unwrap_or_else(|_| panicked());
+            first.state = State::Done(finish, took);
+        }
+    }
+
+    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let before = self.left.len();
+        self.left
+            .retain_mut(|left| Pin::new(&mut left.running).poll(context).is_pending());
+        match self.left.len() == before && before > 0 {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
         }
     }
 
@@ -374,6 +412,12 @@ impl State {
         let begun = Instant::now();
         let finish = work();
         Self::Done(finish, begun.elapsed())
+    }
+}
+
+impl std::fmt::Debug for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "slot {}", self.slot)
     }
 }
 

@@ -244,7 +244,13 @@ impl Connection {
                 self.inbox.served(length);
                 continue;
             }
-            if !self.pipeline.admits(&touch) {
+            let ends = if gone {
+                self.session.ends(&packet)
+            } else {
+                None
+            };
+            let used = ends.is_some_and(|slot| self.pipeline.still_uses(slot));
+            if used || !self.pipeline.admits(&touch) {
                 if let Some(end) = self.wait_for_first().await? {
                     return Ok(Some(end));
                 }

@@ -31,6 +31,7 @@ mod reflinks;
 mod rename_fallback;
 mod signals;
 mod slow_storage;
+mod stalled_gone;
 mod stalled_home;
 #[path = "../support/mod.rs"]
 mod support;

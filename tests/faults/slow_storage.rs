@@ -448,7 +448,7 @@ pub(crate) fn hears_a_signal(stall: &mut Stall) {
 }
 
 /// By the flag PF_EXITING, which proc(5) has in the ninth field.
-fn is_exiting(server: &Server) -> bool {
+pub(crate) fn is_exiting(server: &Server) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
     let behind = stat.rsplit_once(") ").unwrap().1;
     let flags: u64 = behind.split(' ').nth(6).unwrap().parse().unwrap();
