@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::Pid;
 
+use crate::deaf_mounts::with_etc;
 use crate::slow_storage::holds;
 use crate::support::fault::Fault;
 use crate::support::wire::{Attrs, PATIENCE, code, pflags};
@@ -306,19 +307,8 @@ fn who_sent_a_packet_that_is_too_long_is_not_waited_for() {
     let etc = Tree::new();
     // Who opens it for reading waits until somebody writes.
     nix::unistd::mkfifo(&etc.at("passwd"), Mode::from_bits_truncate(0o644)).unwrap();
-    let unshare: &[&str] = match nix::unistd::geteuid().is_root() {
-        true => &["--mount"],
-        false => &["--mount", "--user", "--map-root-user"],
-    };
-    let script = "mount -t overlay -o \"lowerdir=$0:/etc\" overlay /etc && exec \"$@\"";
     let tree = Tree::new();
-    let mut server = Launch::program("unshare", &tree)
-        .args(unshare)
-        .args(["sh", "-ec", script])
-        .arg(etc.root())
-        .arg(under_test())
-        .arg("-e")
-        .connect();
+    let mut server = with_etc(&tree, &etc).arg("-e").connect();
     let request = server.send(&request::stat("."));
     let sent = Instant::now();
     server.send_raw(&u32::MAX.to_be_bytes()).unwrap();

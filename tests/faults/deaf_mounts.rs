@@ -92,9 +92,8 @@ fn an_upload_that_cannot_be_discarded_does_not_put_the_end_off() {
     hears_a_signal(&mut stall);
 }
 
-/// A session whose passwd has these users, each with its home, and whose root is `tree`; it is of the first of them.
-fn with_homes(tree: &Tree, homes: &[(&str, &Path)]) -> Server {
-    let passwd = Tree::new();
+/// A session whose passwd, which stands in `etc`, has these users, each with its home, and whose root is `tree`; it is of the first of them.
+fn with_homes(tree: &Tree, etc: &Tree, homes: &[(&str, &Path)]) -> Server {
     let lines = homes.iter().enumerate().map(|(index, (name, home))| {
         let uid = if index == 0 {
             geteuid().as_raw()
@@ -103,27 +102,33 @@ fn with_homes(tree: &Tree, homes: &[(&str, &Path)]) -> Server {
         };
         format!("{name}:x:{uid}:0::{}:/bin/sh\n", home.display())
     });
-    let file = passwd.file("passwd", lines.collect::<String>());
+    etc.file("passwd", lines.collect::<String>());
+    with_etc(tree, etc)
+        .args(["--root".as_ref(), tree.root().as_os_str()])
+        .connect()
+}
+
+/// A session that finds these files in /etc, before those of the host.
+pub(crate) fn with_etc(tree: &Tree, etc: &Tree) -> Launch {
     let unshare: &[&str] = match geteuid().is_root() {
         true => &["--mount"],
         false => &["--mount", "--user", "--map-root-user"],
     };
-    let script = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
+    // Over the whole of /etc: a mount on a file alone goes when somebody on the host replaces that file, as useradd does.
+    let script = "mount -t overlay -o \"lowerdir=$0:/etc\" overlay /etc && exec \"$@\"";
     Launch::program("unshare", tree)
         .args(unshare)
         .args(["sh", "-ec", script])
-        .arg(&file)
+        .arg(etc.root())
         .arg(under_test())
-        .args(["--root".as_ref(), tree.root().as_os_str()])
-        .connect()
 }
 
 #[test]
 fn the_home_of_another_user_that_stalls_is_answered_by_its_text() {
     let (behind, mount) = mounted();
-    let tree = Tree::new();
+    let (tree, etc) = (Tree::new(), Tree::new());
     let far = mount.point.at("home");
-    let server = with_homes(&tree, &[("own", tree.root()), ("other", &far)]);
+    let server = with_homes(&tree, &etc, &[("own", tree.root()), ("other", &far)]);
     let mut stall = Stall::near((behind, mount), tree, server);
     stall.signal(Signal::SIGSTOP);
     let reply = stall.server.call(&request::home_directory("other"));
@@ -135,7 +140,7 @@ fn the_home_of_another_user_that_stalls_is_answered_by_its_text() {
 
 #[test]
 fn whether_a_home_outside_of_the_root_exists_is_not_told() {
-    let (tree, outside) = (Tree::new(), Tree::new());
+    let (tree, etc, outside) = (Tree::new(), Tree::new(), Tree::new());
     outside.dir("there");
     tree.dir("in/there");
     outside.link("link", tree.at("in/there").to_str().unwrap());
@@ -150,7 +155,7 @@ fn whether_a_home_outside_of_the_root_exists_is_not_told() {
         ("nowhere", tree.at("in/nowhere")),
     ];
     let homes = homes.each_ref().map(|(name, home)| (*name, home.as_path()));
-    let mut server = with_homes(&tree, &homes);
+    let mut server = with_homes(&tree, &etc, &homes);
     for (user, home) in [
         ("own", "/in"),
         ("there", "/"),

@@ -37,10 +37,11 @@ impl Host {
         ];
         let (file_gid, file_group) = BY_FILE.1;
         let group = format!("root:x:0:\ntesters:x:{gid}:\n{file_group}:x:{file_gid}:\n");
-        tree.file("passwd", passwd.concat());
-        tree.file("group", group);
+        tree.dir("etc");
+        tree.file("etc/passwd", passwd.concat());
+        tree.file("etc/group", group);
         tree.file(
-            "nsswitch.conf",
+            "etc/nsswitch.conf",
             format!("passwd: {sources}\ngroup: {sources}\n"),
         );
         for dir in [
@@ -75,8 +76,9 @@ impl Host {
 
     /// As the ordinary user, without a user namespace, in which all other owners would be one.
     fn session(&self, program: &Path) -> Session {
+        // Over the whole of /etc: a mount on a file alone goes when somebody on the host replaces that file, as useradd does.
         let script = "
-            for file in passwd group nsswitch.conf; do mount --bind \"$0/$file\" \"/etc/$file\"; done
+            mount -t overlay -o \"lowerdir=$0/etc:/etc\" overlay /etc
             mount --bind \"$0/run\" /run
             mount --bind \"$0/lib\" /var/lib
             user=$1 group=$2
