@@ -82,7 +82,11 @@ impl View {
         if let Some(guarded) = guarded {
             let protect = Protect::new(guarded, &mounts);
             // What lies outside can be listed before the locks alone, and what others serve is not to be waited for later.
-            if seen.is_none() || mounts.is_any_remote() != Some(false) {
+            let is_seen = |other: &Path| match other == home {
+                true => seen.is_some(),
+                false => jail.seen(other).is_some(),
+            };
+            if mounts.is_any_remote() != Some(false) || protect.may_lead_out(is_seen) {
                 protect.prepare();
             }
             jail.protect = Some(Arc::new(protect));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use crate::ground::{Ground, Node, ours};
 use crate::home::Home;
 use crate::protect_ways::{
     a_moment, all_refused, all_refused_and_unchanged, dir, file, home_as_root, link, mkdir, mode,
@@ -195,4 +196,86 @@ fn what_stands_beneath_is_protected_where_a_directory_between_is_another_users()
         &mut home,
         &[put("/dots/unit"), put("/.config/systemd/user/mine/new")],
     );
+}
+
+/// Beside the root a directory of links that lead back into it.
+fn units() -> Vec<(Vec<u8>, Node)> {
+    vec![
+        dir("jail"),
+        file("jail/plain"),
+        dir("jail/inbox"),
+        dir("jail/inbox/d"),
+        file("jail/inbox/y"),
+        dir("outer"),
+        dir("outer/units"),
+        dir("outer/units/deep"),
+        link("outer/units/x.service.d", "../../jail/inbox/d"),
+        link("outer/units/deep/y.service", "../../../jail/inbox/y"),
+        link("outer/fish", "units"),
+    ]
+}
+
+fn what_leads_back_is_protected(home: &mut Home) {
+    all_refused_and_unchanged(
+        home,
+        &[
+            put("/inbox/d/x.conf"),
+            put("/inbox/y"),
+            request::remove("/inbox/y"),
+            request::posix_rename("/plain", "/inbox/y"),
+            request::rename("/inbox/d", "/gone"),
+            request::rmdir("/inbox/d"),
+            request::rename("/inbox", "/gone"),
+        ],
+    );
+    opens(&mut home.server, "/inbox/other");
+}
+
+#[test]
+fn a_link_out_of_the_root_protects_what_leads_back_from_there() {
+    let config = [dir("jail/.config")];
+    let fish = [
+        dir("jail/.config"),
+        dir("jail/.config/fish"),
+        dir("jail/.config/fish/a"),
+    ];
+    for (name, target, between) in [
+        (".config/systemd", "../../outer/units", &config[..]),
+        (".ssh", "../outer/units", &[]),
+        (".config/fish/a/b", "../../../../outer/units", &fish),
+        // There a protected name is a link.
+        (".config", "../outer", &[]),
+    ] {
+        let mut plan = [&units(), between].concat();
+        plan.push(link(&format!("jail/{name}"), target));
+        let mut home = Home::new("jail", &["--root", "BASE/jail"], &plan);
+        what_leads_back_is_protected(&mut home);
+        // There is reason to look again, and the locks let nobody list what lies outside.
+        home.server.ok(&mkdir("/.local"));
+        a_moment();
+        what_leads_back_is_protected(&mut home);
+    }
+}
+
+#[test]
+fn a_link_in_a_second_home_outside_of_the_root_protects_what_leads_back_from_there() {
+    let plan = [
+        &units()[..],
+        &[
+            dir("second"),
+            dir("second/.config"),
+            dir("second/.config/systemd"),
+            link("second/.config/systemd/x", "../../../jail/inbox/d"),
+            link("second/.config/systemd/y", "../../../jail/inbox/y"),
+        ],
+    ]
+    .concat();
+    let ground = Ground::new(plan, &[b"jail", b"outer", b"second"]);
+    let homes = [("tester", "jail"), ("second", "second")];
+    let launch = Home::launch_as(&ground, &homes, &[], ours(), &["--root", "BASE/jail"]);
+    let mut home = Home {
+        server: launch.connect(),
+        ground,
+    };
+    what_leads_back_is_protected(&mut home);
 }

@@ -11,6 +11,7 @@
 //!
 //! inotify(7) would tell the same, but the kernel makes whoever ends with a watch wait for 5 to 25 ms.
 
+mod first;
 mod fold;
 mod known;
 mod look;
@@ -18,7 +19,7 @@ mod names;
 mod paths;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ use nix::sys::stat::Mode;
 use super::mounts::Mounts;
 use super::place::Id;
 use super::{Answer, Error};
+use first::may_hold_links;
 use known::{Known, Rule};
 
 pub use paths::Trace;
@@ -100,6 +102,14 @@ impl Protect {
     /// Looks now, however long that takes: where it could not be done later, and before anybody is served.
     pub(super) fn prepare(&self) {
         self.look(&mut self.lock(), None);
+    }
+
+    /// Whether part of what is protected may lie where nothing can be listed later; `is_seen` says which homes are in the view.
+    pub(super) fn may_lead_out(&self, is_seen: impl Fn(&Path) -> bool) -> bool {
+        let homes = self.guarded.homes.iter();
+        homes
+            .map(PathBuf::as_path)
+            .any(|home| !is_seen(home) || may_hold_links(home))
     }
 
     /// How each protected path is followed.
