@@ -199,20 +199,27 @@ impl Identity {
         Self::ask(dir, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Of the directory or link that was just made by this name; none where another process has put there what cannot be it.
+    /// Of the directory or link that was just made by this name in `dir`, or of `dir` itself where the name is empty; none where another process
+    /// has put there what cannot be it.
     ///
     /// mkdirat(2) gives no descriptor, so it is the name that is asked. What another process has put there is told by having changed since it came
     /// to be: its content, or by the rename itself. Where the file system makes a directory in several steps there is a little between them.
-    /// What somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that.
+    /// What somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that. Where the file system
+    /// does not know when it came to be, the time of its content has to do, which its owner can set.
     pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Self> {
-        let found = statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, WANTED).ok()?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+        let found = statx(dir, name, flags, WANTED).ok()?;
         let made = Self::told(&found);
         let same = SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT == kind;
-        let written = (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
+        let written = nanoseconds(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
         let changed = nanoseconds(found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec);
-        let fresh = made.birth.is_none_or(|birth| {
-            written <= birth && changed <= nanoseconds(birth.0, birth.1) + MAKING
-        });
+        let fresh = match made.birth {
+            Some((seconds, part)) => {
+                let birth = nanoseconds(seconds, part);
+                written <= birth && changed <= birth + MAKING
+            }
+            None => changed <= written + COARSE,
+        };
         (same && fresh).then_some(made)
     }
 
@@ -380,6 +387,8 @@ fn nanoseconds(seconds: i64, nanoseconds: u32) -> i128 {
 
 /// How long a file system may take to make a directory, in nanoseconds.
 const MAKING: i128 = 100_000_000;
+/// How far the times of what was made at one moment are apart, in nanoseconds, where one of them is kept in steps: of two seconds on FAT.
+const COARSE: i128 = 2_000_000_000;
 /// What is asked of an object.
 const WANTED: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::INO)

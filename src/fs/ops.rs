@@ -1,7 +1,7 @@
 //! What is done by (directory descriptor, name): one function a request, each the system call that its doc names.
 
 use std::ffi::OsString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -263,11 +263,12 @@ impl View {
             let exact = self.modes().dir.map(given);
             let mode = Mode::from_bits_truncate(given(exact.unwrap_or(mode)));
             mkdirat(place.dir(), &*place.entry(), mode)?;
-            // Before anything changes it.
-            self.made(place, SFlag::S_IFDIR);
             match exact {
-                Some(exact) => set_exactly(place, exact),
-                None => Ok(()),
+                Some(exact) => self.finish_dir(place, exact),
+                None => {
+                    self.made(place.dir(), &place.name, SFlag::S_IFDIR);
+                    Ok(())
+                }
             }
         })
     }
@@ -287,7 +288,7 @@ impl View {
             free(place)?;
             self.unprotected(place, None, Change::Make)?;
             symlinkat(target, place.dir(), &*place.entry())?;
-            self.made(place, SFlag::S_IFLNK);
+            self.made(place.dir(), &place.name, SFlag::S_IFLNK);
             Ok(())
         })
     }
@@ -418,28 +419,26 @@ impl View {
         Ok(())
     }
 
-    /// Tells of what was just made in `place`.
-    fn made(&self, place: &Place<'_>, kind: SFlag) {
-        if let Some(judge) = self.judge() {
-            if let Some(made) = Identity::of_new(place.dir(), &place.name, kind) {
-                judge.made(made);
-            }
+    /// Tells of what was just made by this name, and whether it is still there.
+    fn made(&self, dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> bool {
+        let made = Identity::of_new(dir, name, kind);
+        if let (Some(judge), Some(made)) = (self.judge(), made) {
+            judge.made(made);
         }
+        made.is_some()
     }
-}
 
-/// Gives a directory that was just made its mode, whatever umask and default ACL have left of it.
-fn set_exactly(place: &Place<'_>, mode: u32) -> Answer<()> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
-    // One that its owner may not read cannot be opened: it is set by its name, and no link is followed.
-    match place.open(flags, Mode::empty()) {
-        Ok(dir) => Ok(fchmod(dir, Mode::from_bits_truncate(mode))?),
-        Err(Error::Kernel(Errno::EACCES)) => {
-            let mode = Mode::from_bits_truncate(mode);
-            let flag = FchmodatFlags::NoFollowSymlink;
-            Ok(fchmodat(place.dir(), &*place.name, mode, flag)?)
+    /// Gives the directory that was just made in `place` its mode, whatever umask and default ACL have left of it.
+    ///
+    /// # Errors
+    /// `EBUSY` where another process has put something else there: that keeps its mode, and what was made has what umask and ACL have left of it.
+    fn finish_dir(&self, place: &Place<'_>, mode: u32) -> Answer<()> {
+        let held = place.hold_entry()?;
+        // Before anything changes it.
+        match self.made(held.as_fd(), b"", SFlag::S_IFDIR) {
+            true => held.chmod(place, Mode::from_bits_truncate(mode)),
+            false => Err(Errno::EBUSY.into()),
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -302,3 +302,27 @@ fn a_look_at_the_name_and_then_the_name_is_caught_by_the_same_neighbour() {
         println!("{what}: what is foreign is hit at attempt {attempts}");
     }
 }
+
+#[test]
+fn the_exact_mode_of_a_new_directory_is_set_on_no_other_that_has_its_name() {
+    for victim in [Victim::Dir, Victim::FullDir] {
+        for root in [&["--root", "."][..], &[]] {
+            let ground = Ground::new(victim);
+            let flags = [root, &["--dir-mode", "711"]].concat();
+            let mut server = Server::with(ground.tree.at("root"), &flags);
+            let mut exact = 0;
+            let done = ground.race(|| {
+                // What has lost its name to another one is made, and no success.
+                let code = server.code(&mkdir("x", &Attrs::NONE));
+                assert!(code == 0 || code == 4, "{code}");
+                exact += usize::from(code == 0);
+                true
+            });
+            assert!(done.is_some(), "{flags:?} {victim:?} has hit another one");
+            assert!(exact > 0, "{flags:?} {victim:?}");
+            ground.renew();
+            server.ok(&mkdir("x", &Attrs::NONE));
+            assert_eq!(ground.tree.mode("root/x"), 0o711);
+        }
+    }
+}
