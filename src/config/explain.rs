@@ -97,8 +97,13 @@ fn rehearsed(
         closed.collect::<Vec<_>>()
     });
     // Whatever holds is more than is needed.
-    let _ = sandbox::enter(sandbox::Mode::Auto, trees.as_deref());
+    let held = sandbox::enter(sandbox::Mode::Auto, trees.as_deref());
     drop(trees);
+    let closed = held.is_ok_and(|held| held.keeps_out_of_memory());
+    if settings.sandbox == sandbox::Mode::Off || !closed {
+        // As a session without these locks.
+        view.guard_processes();
+    }
     let query = [OsString::from("--query=requests")];
     let printed = told.line.judge(&query, None, &login);
     let rehearsed = rehearse(view, settings.policy, Rc::new(login), request, paths);

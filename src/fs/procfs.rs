@@ -14,9 +14,11 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
-use nix::sys::stat::{SFlag, major};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, SFlag, major};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
+use super::judge::{At, Deed, Effect};
 use super::ops::FileStat;
 use super::place::kind;
 use super::{Answer, View, again};
@@ -60,6 +62,24 @@ impl Procfs {
         }
         Ok(found)
     }
+
+    fn spares<F: AsFd>(
+        &self,
+        stat: &FileStat,
+        writes: bool,
+        file: impl FnOnce() -> Answer<F>,
+    ) -> Answer<()> {
+        // Of links that are not followed, and of directories, nothing is written.
+        if kind(stat) != SFlag::S_IFREG || major(stat.st_dev) != 0 {
+            return Ok(());
+        }
+        // `mem` is the one file of a process with this mode, which cannot be changed; its name is another where it is mounted by itself.
+        let memory = stat.st_mode & 0o777 == 0o600;
+        if (writes || memory) && self.has(stat.st_dev, file()?)? {
+            return Err(Errno::EACCES.into());
+        }
+        Ok(())
+    }
 }
 
 impl View {
@@ -72,6 +92,12 @@ impl View {
         self.procfs.in_host
     }
 
+    /// Whether a session in this view looks at every file that is opened. One that asks rules does so in any case.
+    #[must_use]
+    pub fn looks_for_processes(&self) -> bool {
+        self.guards_processes() || self.jail().is_some()
+    }
+
     /// Whether `file`, of which the attributes are known, may be opened, for writing or not.
     ///
     /// # Errors
@@ -82,15 +108,31 @@ impl View {
         writes: bool,
         file: impl FnOnce() -> Answer<F>,
     ) -> Answer<()> {
-        // Of links that are not followed, and of directories, nothing is written.
-        if kind(stat) != SFlag::S_IFREG || major(stat.st_dev) != 0 {
-            return Ok(());
+        self.procfs.spares(stat, writes, file)
+    }
+}
+
+impl Deed<'_> {
+    /// Whether a view that looks for processes lets the object be opened for it: for `explain`, which opens nothing.
+    ///
+    /// # Errors
+    /// As a session says it: `EACCES` in procfs; as fstatfs(2).
+    pub fn spares_processes(&self) -> Answer<()> {
+        let writes = match self.effect {
+            Effect::Read => false,
+            Effect::Content | Effect::Truncate | Effect::Resize(_) => true,
+            _ => return Ok(()),
+        };
+        let file = || match self.at {
+            At::Name(dir, name) => {
+                let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                Ok(openat(dir, name, flags, Mode::empty())?)
+            }
+            At::Open(file) => Ok(file.try_clone_to_owned().map_err(|_| Errno::EMFILE)?),
+        };
+        match self.there {
+            Some(stat) => Procfs::default().spares(stat, writes, file),
+            None => Ok(()),
         }
-        // `mem` is the one file of a process with this mode, which cannot be changed; its name is another where it is mounted by itself.
-        let memory = stat.st_mode & 0o777 == 0o600;
-        if (writes || memory) && self.procfs.has(stat.st_dev, file()?)? {
-            return Err(Errno::EACCES.into());
-        }
-        Ok(())
     }
 }

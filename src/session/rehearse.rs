@@ -77,6 +77,7 @@ pub fn rehearse(
     let notes = Arc::new(Notes {
         rules: Arc::clone(&policy.rules),
         reads_first: request == COPY_FILE.operation.name,
+        looks: view.looks_for_processes() || policy.rules.judge_anything(),
         objects: Mutex::default(),
         silent: Mutex::default(),
         too_long: Mutex::default(),
@@ -138,6 +139,8 @@ struct Notes {
     rules: Arc<Rules>,
     /// Whether the request opens a file to read from before it comes to what it changes.
     reads_first: bool,
+    /// Whether a session looks for files by which processes are written to.
+    looks: bool,
     objects: Mutex<Vec<Note>>,
     /// Who made something absent.
     silent: Mutex<Option<&'static str>>,
@@ -202,6 +205,9 @@ impl Judge for Notes {
         lock(&self.objects).extend(notes);
         if verdict? == Verdict::Go {
             for deed in deeds {
+                if self.looks {
+                    deed.spares_processes()?;
+                }
                 deed.is_permitted()?;
             }
             if self.reads_first && deeds.iter().all(|deed| deed.effect == Effect::Read) {

@@ -1,6 +1,8 @@
 //! Files of procfs are opened for reading alone, and the memory of a process not at all: by whatever way, in every session of root.
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::inside::{NOBODY, Victim};
@@ -221,5 +223,57 @@ fn it_costs_no_system_call_where_files_are_put_and_got() {
     for user in [Some(NOBODY), None] {
         // The attributes of each file are known there before it is opened.
         assert_eq!(asked(&["--root", "TREE"], user, &["fstatfs("]), [""; 0]);
+    }
+}
+
+/// What `explain` says of a request: whether it is allowed, and in which words it is not.
+fn explained(program: &Path, tree: &Tree, user: u32, words: &[&str]) -> String {
+    let launch = Launch::program(program, tree).user(user, user);
+    let args = [&["explain", "--no-config"], words].concat();
+    let told = launch.args(args).run(Stdio::null(), Stdio::piped());
+    String::from_utf8(told.stdout).unwrap()
+}
+
+#[test]
+fn explain_says_what_a_session_answers() {
+    let victim = Victim::new();
+    let foreign = format!("/proc/{}/oom_score_adj", victim.pid());
+    let (root, user) = (&FLAGS[..], &[FLAGS[0], FLAGS[1], FLAGS[2]][..]);
+    for (uid, sessions) in [(0, root), (NOBODY, user)] {
+        for flags in sessions {
+            let tree = Tree::new();
+            let program = crate::support::server::copy_of(OURS, &tree);
+            tree.file("plain", "");
+            tree.give_to(NOBODY, NOBODY);
+            let plain = tree.path("plain");
+            let plain = str::from_utf8(&plain).unwrap();
+            let launch = Launch::program(&program, &tree).args(*flags);
+            let mut server = launch.user(uid, uid).connect();
+            for path in ["/proc/self/mem", "/proc/self/comm", &foreign, plain] {
+                for (request, pflags) in [
+                    ("get", READ),
+                    ("write", WRITE),
+                    ("append", WRITE | CREAT | APPEND),
+                ] {
+                    let reply = server.call(&open(path, pflags, &Attrs::NONE));
+                    let opened = matches!(reply, Reply::Handle(_));
+                    let words = [*flags, &[request, path]].concat();
+                    let told = explained(&program, &tree, uid, &words);
+                    let expected = match opened {
+                        true => format!("allow  {request} {path}\n"),
+                        false => format!("deny   {request} {path}\n       Permission denied\n"),
+                    };
+                    assert!(
+                        told.starts_with(&expected),
+                        "{uid} {words:?}: {told}, but {reply:?}"
+                    );
+                    // An ordinary user's session with locks and without rules leaves that to the kernel.
+                    let left = uid == NOBODY && flags.is_empty() && path == foreign;
+                    let refused =
+                        path.ends_with("/mem") || path != plain && request != "get" && !left;
+                    assert_eq!(opened, !refused, "{uid} {words:?}: {reply:?}");
+                }
+            }
+        }
     }
 }
