@@ -117,14 +117,18 @@ impl View {
         }
         // As the kernel says it; and nothing is moved that stays.
         match (how, held.is_directory()) {
-            (UnlinkatFlags::NoRemoveDir, true) => return Err(Errno::EISDIR.into()),
+            (UnlinkatFlags::NoRemoveDir, true) if place.slash => {
+                return Err(Errno::EISDIR.into());
+            }
             (UnlinkatFlags::NoRemoveDir, false) if place.slash => {
                 return Err(Errno::ENOTDIR.into());
             }
-            (UnlinkatFlags::NoRemoveDir, false) => {}
-            (UnlinkatFlags::RemoveDir, false) => return Err(Errno::ENOTDIR.into()),
-            (UnlinkatFlags::RemoveDir, true) => is_empty(&held, place)?,
+            (UnlinkatFlags::NoRemoveDir, true) => Err(Errno::EISDIR),
+            (UnlinkatFlags::NoRemoveDir, false) => Ok(()),
+            (UnlinkatFlags::RemoveDir, false) => Err(Errno::ENOTDIR),
+            (UnlinkatFlags::RemoveDir, true) => is_empty(&held, place),
         }
+        .or_else(|errno| after_permissions(&deeds, errno))?;
         let aside = Aside::of(&held, place, place.dir())?;
         let identity = held.identity();
         aside
@@ -157,7 +161,7 @@ impl View {
         if !self.goes_by_object(&deeds) {
             return plainly(there.as_ref().map(|held| &held.stat));
         }
-        let Some(there) = there else {
+        let Some(there) = &there else {
             slashes(old, new, &moved)?;
             let aside = Aside::of(&moved, old, new.dir())?;
             return aside.to(new).map_err(|errno| match errno {
@@ -170,15 +174,15 @@ impl View {
             return Err(Errno::EEXIST.into());
         }
         slashes(old, new, &moved)?;
-        let how = replacing(&moved, &there)?;
+        let how = replacing(&moved, there).or_else(|errno| after_permissions(&deeds, errno))?;
         // Both are names of one object: rename(2) leaves them.
         if Id::of(&there.stat) == Id::of(&moved.stat) {
             return Ok(());
         }
         if matches!(how, UnlinkatFlags::RemoveDir) {
-            is_empty(&there, new)?;
+            is_empty(there, new).or_else(|errno| after_permissions(&deeds, errno))?;
         }
-        self.replace_held((old, &moved), (new, &there), how)
+        self.replace_held((old, &moved), (new, there), how)
     }
 
     /// Puts `moved`, which stood in `old`, in the place of `there`.
@@ -232,11 +236,17 @@ impl View {
 
 /// # Errors
 /// `ENOTEMPTY`; before anything is moved, so that what is beneath keeps its path.
-fn is_empty(held: &Held, place: &Place<'_>) -> Answer<()> {
+fn is_empty(held: &Held, place: &Place<'_>) -> Result<()> {
     match held.seems_empty(place)? {
         true => Ok(()),
-        false => Err(Errno::ENOTEMPTY.into()),
+        false => Err(Errno::ENOTEMPTY),
     }
+}
+
+/// `errno`, which says that an object is of the wrong kind or not empty; or what the kernel would say before it, which asks for the permissions first.
+fn after_permissions<T>(deeds: &[Deed<'_>], errno: Errno) -> Result<T> {
+    deeds.iter().try_for_each(Deed::is_permitted)?;
+    Err(errno)
 }
 
 /// How what stands there is removed, if such an object can take its place at all.

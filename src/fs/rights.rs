@@ -1,4 +1,5 @@
-//! What the kernel would say of a deed, asked before it is done: for `check` and `explain`. A session does what it is asked to, and hears it then.
+//! What the kernel would say of a deed, asked before it is done: for `check` and `explain`. A session does what it is asked to, and hears it then;
+//! it asks where it does not try what would be refused in any case, so that the reason is the kernel's.
 
 use std::path::Path;
 

@@ -2,7 +2,8 @@
 //! and what a session that is killed in between leaves.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
@@ -17,7 +18,8 @@ use crate::support::fault::Fault;
 use crate::support::packet::Packet;
 use crate::support::packet::pflags::{CREAT, EXCL, WRITE};
 use crate::support::request::*;
-use crate::support::{Attrs, Launch, Reply, Server, Tree, show, under_test};
+use crate::support::server::copy_of;
+use crate::support::{Attrs, Launch, OPENSSH, Reply, Server, Tree, show, under_test};
 
 fn make(server: &mut Server, name: &str) {
     let handle = server.open(name, WRITE | CREAT | EXCL);
@@ -147,6 +149,45 @@ fn own_names_go_and_are_refused_as_without_rules_and_leave_nothing() {
                 "{root:?} {flags:?}"
             );
         }
+    }
+}
+
+#[test]
+fn in_a_directory_that_cannot_be_written_they_are_refused_as_without_rules() {
+    let answers = |program: &Path, flags: &[&str]| {
+        let tree = Tree::new();
+        chown(tree.root(), Some(65534), Some(65534)).unwrap();
+        let launch = Launch::program(program, &tree).user(65534, 65534);
+        let mut server = launch.args(flags).connect();
+        for dir in ["p", "p/d", "p/full", "p/full/x", "q"] {
+            server.ok(&mkdir(dir, &Attrs::NONE));
+        }
+        for file in ["p/f", "q/f"] {
+            make(&mut server, file);
+        }
+        server.ok(&setstat("p", &Attrs::NONE.permissions(0o555)));
+        let asked = [
+            remove("p/d"),
+            remove("p/d/"),
+            remove("p/f/"),
+            rmdir("p/f"),
+            rmdir("p/full"),
+            posix_rename("p/d", "p/f"),
+            posix_rename("p/f", "p/d"),
+            posix_rename("p/d", "p/full"),
+            posix_rename("q/f", "p/d"),
+            posix_rename("p/d", "q/f"),
+            rename("p/d", "p/f"),
+        ];
+        let codes = asked.map(|packet| (format!("{packet:?}"), server.code(&packet)));
+        (codes, tree.snapshot().entries.len())
+    };
+    let home = Tree::new();
+    home.chmod("", 0o755);
+    let ours = copy_of(under_test(), &home);
+    let expected = answers(Path::new(OPENSSH), &[]);
+    for flags in [&[][..], &["--no-delete"]] {
+        assert_eq!(answers(&ours, flags), expected, "{flags:?}");
     }
 }
 
