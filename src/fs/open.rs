@@ -131,7 +131,17 @@ impl View {
             } else {
                 Follow::Yes
             };
-            let there = match place.stat(follow) {
+            // Where whose it is decides it is held, so that no other file gets its inode before it is open.
+            let by_owner = self.judge().is_some_and(|judge| judge.shows_only_own());
+            let (_held, found) = match by_owner.then(|| place.hold(follow)) {
+                Some(Ok(held)) => {
+                    let stat = held.stat;
+                    (Some(held), Ok(stat))
+                }
+                Some(Err(error)) => (None, Err(error)),
+                None => (None, place.stat(follow)),
+            };
+            let there = match found {
                 Ok(stat) => Some(stat),
                 Err(Error::Kernel(Errno::ENOENT)) if creates => None,
                 Err(error) => return Err(error),
@@ -141,7 +151,7 @@ impl View {
                 None => Ok(()),
             };
             // Where another's file is no more than a name that is taken, nothing tells what it is.
-            if self.judge().is_none_or(|judge| !judge.shows_only_own()) {
+            if !by_owner {
                 plain?;
             }
             let change = match there {

@@ -378,10 +378,10 @@ fn attributes_are_set_of_what_nobody_may_open_of_links_and_where_the_kernel_or_p
 }
 
 /// A file system on which a freed inode is used again at once, and which has no birth times.
-struct Small(Tree);
+pub(crate) struct Small(pub(crate) Tree);
 
 impl Small {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let tree = Tree::new();
         let image = tree.file("image", "");
         fs::File::options()

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
+use crate::own_names::Small;
+use crate::support::fault::Fault;
 use crate::support::packet::Packet;
-use crate::support::packet::pflags::{CREAT, EXCL, WRITE};
+use crate::support::packet::pflags::{CREAT, EXCL, READ, WRITE};
 use crate::support::request::*;
-use crate::support::{Attrs, Reply, Server, Tree};
+use crate::support::{Attrs, Reply, Server, Tree, under_test};
 
 /// How often the neighbour exchanges the two, at least, beside each request: some 10^5 times in all.
 const SWAPS: usize = 2_000;
@@ -325,4 +327,35 @@ fn the_exact_mode_of_a_new_directory_is_set_on_no_other_that_has_its_name() {
             assert_eq!(ground.tree.mode("root/x"), 0o711);
         }
     }
+}
+
+#[test]
+fn what_gets_the_inode_between_verdict_and_open_is_not_opened() {
+    let small = Small::new();
+    let root = small.0.at("mounted");
+    // The session stands still when it has asked whose the file is, in microseconds.
+    let mut server = Fault::traced("statx:delay_exit=1000000", under_test(), &root)
+        .args(["--root", ".", "--drop-box"])
+        .connect();
+    make(&mut server, "own", false);
+    let own = root.join("own");
+    let inode = own.metadata().unwrap().ino();
+    server.send(&open("own", READ, &Attrs::NONE));
+    // That is asked twice: on the way, and of the file.
+    thread::sleep(Duration::from_millis(1500));
+    fs::remove_file(&own).unwrap();
+    let foreign = |number| {
+        let path = root.join(format!("foreign{number}"));
+        fs::write(&path, "foreign").unwrap();
+        (path.metadata().unwrap().ino() == inode).then_some(path)
+    };
+    // While it is held its inode is not free.
+    let last = (0..50).find_map(foreign);
+    fs::rename(last.unwrap_or(root.join("foreign49")), &own).unwrap();
+    let (_, reply) = server.receive();
+    let Reply::Status(status) = &reply else {
+        panic!("{reply:?}");
+    };
+    assert_ne!(status.code, 0);
+    assert_eq!(fs::read(&own).unwrap(), b"foreign");
 }
