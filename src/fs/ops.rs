@@ -6,9 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, readlinkat};
-use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, mkdirat, utimensat,
-};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmodat, mkdirat, utimensat};
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat};
@@ -16,7 +14,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinka
 use super::file_limit::within;
 use super::held::Held;
 use super::judge::{Deed, Effect, Identity, told};
-use super::open::{is_plain, open};
+use super::open::open;
 use super::place::{Id, Last, Place, flags, kind};
 use super::protect::{Change, way_mode};
 use super::resolve::{Aim, Intent, PATH_MAX};
@@ -111,8 +109,7 @@ impl View {
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
             if place.jailed.is_some() {
                 let opened = fstat(&file)?;
-                let other = self.is_judged() && Id::of(&opened) != Id::of(&stat);
-                if other || kind(&opened) != SFlag::S_IFREG {
+                if Id::of(&opened) != Id::of(&stat) || kind(&opened) != SFlag::S_IFREG {
                     return Err(Error::Link);
                 }
             }
@@ -130,31 +127,20 @@ impl View {
     /// As fchmodat(2); `EOPNOTSUPP` for a symbolic link itself.
     pub fn chmod(&self, path: &Path, mode: u32, follow: Follow) -> Answer<()> {
         self.forget();
-        // Of a file such a bit is taken off in a jail: which it is must not change after the look.
-        let held = self.is_judged() || self.jail().is_some() && mode & 0o7000 != 0;
         self.act(path, aim(follow), Intent::Reach, |place| {
-            if held {
+            if place.jailed.is_some() {
                 let change = Change::Mode(mode);
                 return self.set_held((Effect::Permissions, change), place, follow, |held| {
                     let mode = self.permitted(mode, held.is_directory());
                     held.chmod(place, Mode::from_bits_truncate(mode))
                 });
             }
-            let there = self.settable(place, follow, Change::Mode(mode))?;
-            let directory = there.is_some_and(|stat| kind(&stat) == SFlag::S_IFDIR);
-            let mode = Mode::from_bits_truncate(self.permitted(mode, directory));
-            let flag = match place.follow(follow) {
+            let mode = Mode::from_bits_truncate(mode);
+            let flag = match follow {
                 Follow::Yes => FchmodatFlags::FollowSymlink,
                 Follow::No => FchmodatFlags::NoFollowSymlink,
             };
-            match fchmodat(place.dir(), &*place.name, mode, flag) {
-                // A C library that needs /proc for this, and none is there.
-                Err(Errno::EOPNOTSUPP) if follow == Follow::Yes && place.jailed.is_some() => {
-                    is_plain(&place.stat(follow)?)?;
-                    Ok(fchmod(open(place, OFlag::O_RDONLY, Mode::empty())?, mode)?)
-                }
-                result => Ok(result?),
-            }
+            Ok(fchmodat(place.dir(), &*place.name, mode, flag)?)
         })
     }
 
@@ -164,12 +150,11 @@ impl View {
     /// As utimensat(2).
     pub fn utimes(&self, path: &Path, atime: u32, mtime: u32, follow: Follow) -> Answer<()> {
         self.act(path, aim(follow), Intent::Reach, |place| {
-            if self.is_judged() {
+            if place.jailed.is_some() {
                 let set = |held: &Held| Ok(held.utimes(atime, mtime)?);
                 return self.set_held((Effect::Times, Change::Alter), place, follow, set);
             }
-            self.settable(place, follow, Change::Alter)?;
-            let flag = match place.follow(follow) {
+            let flag = match follow {
                 Follow::Yes => UtimensatFlags::FollowSymlink,
                 Follow::No => UtimensatFlags::NoFollowSymlink,
             };
@@ -186,18 +171,17 @@ impl View {
         self.forget();
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         self.act(path, aim(follow), Intent::Reach, |place| {
-            if self.is_judged() {
+            if place.jailed.is_some() {
                 let set = |held: &Held| Ok(held.chown(uid, gid)?);
                 return self.set_held((Effect::Owner, Change::Owner), place, follow, set);
             }
-            self.settable(place, follow, Change::Owner)?;
-            let flags = flags(place.follow(follow));
+            let (uid, gid) = (Some(uid), Some(gid));
             Ok(fchownat(
                 place.dir(),
                 &*place.name,
-                Some(uid),
-                Some(gid),
-                flags,
+                uid,
+                gid,
+                flags(follow),
             )?)
         })
     }

@@ -185,14 +185,6 @@ impl<'v> Place<'v> {
         }
     }
 
-    /// Whether a link at the end is the kernel's to follow. In a jail it was followed already, and one that stands there now never is.
-    pub(super) fn follow(&self, follow: Follow) -> Follow {
-        match self.jailed {
-            Some(_) => Follow::No,
-            None => follow,
-        }
-    }
-
     /// Whether anything may be changed here.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::protect::{Change, Protect};
 use super::resolve::{Aim, Intent};
 use super::upload::Uploads;
 use super::view::Jail;
-use super::{Answer, Error, Follow, Result, View};
+use super::{Answer, Error, Result, View};
 
 impl View {
     /// Does `act` where `jail` finds that `path` leads, step by step; again when a link appears meanwhile.
@@ -110,25 +110,6 @@ impl View {
 
     pub(super) fn protect(&self) -> Option<&Arc<Protect>> {
         self.jail().and_then(|jail| jail.protect.as_ref())
-    }
-
-    /// Whether the attributes of what stands in `place` may be changed; in a jail, what they are.
-    pub(super) fn settable(
-        &self,
-        place: &Place<'_>,
-        follow: Follow,
-        change: Change,
-    ) -> Answer<Option<FileStat>> {
-        if place.jailed.is_none() {
-            return Ok(None);
-        }
-        if place.slash && !place.is_directory()? {
-            return Err(Errno::ENOTDIR.into());
-        }
-        // What is not there is not read-only either.
-        let stat = place.stat(follow)?;
-        self.changeable(place, Some(&stat), change)?;
-        Ok(Some(stat))
     }
 
     /// Whether what stands in `place` may go away, or get another name.

@@ -104,10 +104,16 @@ fn attempt(rng: &mut Rng) -> Packet {
     let trunc = pflags::WRITE | pflags::TRUNC;
     if rng.u8(..4) == 0 {
         let flags = [trunc, trunc | pflags::CREAT, pflags::WRITE][rng.usize(..3)];
-        return request::open(["/p", "/q"][rng.usize(..2)], flags, &Attrs::NONE);
+        let path = ["/p", "/q"][rng.usize(..2)];
+        return match rng.u8(..6) {
+            0 => request::setstat(path, &Attrs::NONE.size(1)),
+            1 => request::setstat(path, &Attrs::NONE.permissions(0o600)),
+            2 => request::setstat(path, &Attrs::NONE.times(7, 7)),
+            _ => request::open(path, flags, &Attrs::NONE),
+        };
     }
     let path = path(rng);
-    match rng.u8(..9) {
+    match rng.u8(..10) {
         0 => request::open(path, trunc, &Attrs::NONE),
         1 => request::open(path, trunc | pflags::CREAT, &Attrs::NONE),
         2 => request::setstat(path, &Attrs::NONE.size(1)),
@@ -116,6 +122,7 @@ fn attempt(rng: &mut Rng) -> Packet {
         5 => request::posix_rename("/bait", path),
         6 => request::rename(path, "/gone"),
         7 => request::hardlink(path, "/again"),
+        8 => request::setstat(path, &Attrs::NONE.times(7, 7)),
         _ => request::copy_file("/bait", path, 1),
     }
 }
@@ -149,9 +156,10 @@ fn is_whole(top: &Path) -> Result<(), String> {
         let meta = fs::symlink_metadata(&path).map_err(|error| format!("{name}: {error}"))?;
         let content = fs::read(&path).unwrap_or_default();
         let mode = meta.permissions().mode() & 0o777;
-        if content != b"as it was" || mode != 0o644 || meta.nlink() != names {
+        let timed = meta.mtime() == 7;
+        if content != b"as it was" || mode != 0o644 || timed || meta.nlink() != names {
             return Err(format!(
-                "{name}: {:?}, mode {mode:o}",
+                "{name}: {:?}, mode {mode:o}, time set: {timed}",
                 content.escape_ascii().to_string()
             ));
         }
