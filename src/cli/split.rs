@@ -64,11 +64,11 @@ pub(super) fn split(known: &clap::Command, mut arguments: Vec<OsString>) -> Spli
             let next_is_value = takes_value(arg) && !has_value;
             let prints = arg.is_some_and(|arg| arg.get_short() == Some('Q'))
                 || matches!(name, b"help" | b"version");
-            if next_is_value && !prints {
-                swallows(
-                    format!("--{}", String::from_utf8_lossy(name)),
-                    arguments.get(index + 1),
-                );
+            if let Some(long) = arg
+                .and_then(clap::Arg::get_long)
+                .filter(|_| next_is_value && !prints)
+            {
+                swallows(format!("--{long}"), arguments.get(index + 1));
             }
             index += if next_is_value { 2 } else { 1 };
             if prints {

@@ -15,6 +15,7 @@ use super::Result;
 use super::judge::{Identity, Judge, told};
 use super::ops::FileStat;
 use super::patience::Patience;
+use super::point::Name;
 use super::unlisted::is_unfinished;
 use super::view::Tree;
 
@@ -41,7 +42,7 @@ struct Jailed {
     /// The attributes of the directory above: never those of one that lies outside.
     above: FileStat,
     /// What is bound here; listed in place of what stands there on the disk.
-    bound: Vec<(Vec<u8>, Arc<OwnedFd>)>,
+    bound: Vec<(Name, Arc<OwnedFd>)>,
     /// How many of these were listed.
     listed: usize,
     /// What the kernel told of each, where that was asked for ahead.
@@ -99,13 +100,13 @@ impl Dir {
     }
 
     /// A directory of a jail, with the directory above it and what is bound in it.
-    pub(super) fn in_jail(fd: OwnedFd, above: FileStat, bound: &[(&[u8], &Tree)]) -> Self {
+    pub(super) fn in_jail(fd: OwnedFd, above: FileStat, bound: &[(&Name, &Tree)]) -> Self {
         let bound = bound.iter();
         Self {
             jailed: Some(Jailed {
                 above,
                 bound: bound
-                    .map(|(name, tree)| (name.to_vec(), Arc::clone(&tree.fd)))
+                    .map(|(name, tree)| ((*name).clone(), Arc::clone(&tree.fd)))
                     .collect(),
                 listed: 0,
                 seen: Vec::new(),
@@ -241,6 +242,7 @@ impl Dir {
         };
         let judged = self.judged.as_ref();
         for (index, (name, fd)) in jailed.bound.iter().enumerate().skip(jailed.listed) {
+            let name = name.written.as_slice();
             let stat = match jailed.seen.get(index) {
                 Some(seen) => *seen,
                 None if far.entry.is_some_and(|far| far(fd.as_fd(), b"")) => return Listing::Long,
@@ -304,7 +306,7 @@ impl Shown<'_> {
             if name == b".." {
                 return take(&jailed.above);
             }
-            if jailed.bound.iter().any(|(bound, _)| bound == name) {
+            if jailed.bound.iter().any(|(bound, _)| bound.is(name)) {
                 return Given::Hidden;
             }
         }

@@ -122,7 +122,7 @@ impl File {
         }
         match &self.guard.protect {
             Some(protect) if !self.guard.cleared && protect.is_partial() => Err(Error::Protected),
-            Some(protect) => protect.judge_open(self.id(), change),
+            Some(protect) => protect.judge_open(self.fd.as_fd(), self.id(), change),
             None => Ok(()),
         }
     }

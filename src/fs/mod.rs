@@ -18,6 +18,7 @@ mod ops;
 mod patience;
 mod pipe;
 mod place;
+mod point;
 mod procfs;
 mod protect;
 mod rename;

@@ -52,7 +52,7 @@ impl View {
                 None => fstat(&place.dir())?,
             };
             let bound = if jail.has_binds() {
-                jail.bound_in(jailed.tree, Id::of_fd(&fd)?)
+                jail.bound_in(jailed.tree, fd.as_fd())?
             } else {
                 Vec::new()
             };

@@ -13,10 +13,11 @@ use nix::unistd::{AccessFlags, access};
 use super::home::Own;
 use super::mounts::Mounts;
 use super::place::{Id, kind};
+use super::point::Point;
 use super::procfs::Procfs;
 use super::protect::{Guarded, Protect, Trace};
 use super::resolve::Aim;
-use super::view::{Jail, Judging, Kind, Point, Start, Tree, View};
+use super::view::{Jail, Judging, Kind, Start, Tree, View};
 use super::{Answer, Error, Follow};
 
 /// A directory of the host that appears in the view.
@@ -149,12 +150,10 @@ impl Jail {
             .and_then(|last| last.fd.as_ref().map(AsFd::as_fd));
         let dir = dir.or(self.tree_fd(tree_of));
         let dir = dir.ok_or_else(|| fail("no directory", "choose another place"))?;
-        let id = Id::of_fd(dir).map_err(|errno| fail(errno.desc(), "choose another place"))?;
-        if self
-            .bound_in(tree_of, id)
-            .iter()
-            .any(|(bound, _)| *bound == name.as_bytes())
-        {
+        let point = Point::new(tree_of, dir, name.as_bytes());
+        let point = point.map_err(|errno| fail(errno.desc(), "choose another place"))?;
+        let bound = self.bound_at(tree_of, dir, name.as_bytes());
+        if bound.is_ok_and(|bound| bound.is_some()) {
             return Err(fail(
                 "something is bound there already",
                 "give each place once",
@@ -168,11 +167,7 @@ impl Jail {
             ));
         }
         let mut bound = tree(&step, "--bind", &bind.dir, &bind.at, bind.read_only)?;
-        bound.point = Some(Point {
-            tree: tree_of,
-            dir: id,
-            name: name.as_bytes().to_vec(),
-        });
+        bound.point = Some(point);
         self.trees.push(bound);
         Ok(())
     }

@@ -141,7 +141,7 @@ impl View {
             None
         };
         match there {
-            Some(stat) if !jail.bound_in(jailed.tree, Id::of(&stat)).is_empty() => {
+            Some(stat) if jail.is_bound_in(jailed.tree, Id::of(&stat)) => {
                 Err(Errno::ENOTEMPTY.into())
             }
             _ => Ok(()),

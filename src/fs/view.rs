@@ -17,6 +17,7 @@ use super::home::Own;
 use super::judge::{Deed, Judge, Verdict};
 use super::mounts::Mounts;
 use super::place::{Dirfd, Id};
+use super::point::{Name, Point};
 use super::procfs::Procfs;
 use super::protect::Protect;
 use super::resolve::{Aim, PATH_MAX, Step};
@@ -93,14 +94,6 @@ pub(super) struct Tree {
     pub(super) read_only: bool,
     /// Where it is bound; none for the root.
     pub(super) point: Option<Point>,
-}
-
-/// A bind point: a name in a directory, wherever that is moved.
-#[derive(Debug)]
-pub(super) struct Point {
-    pub(super) tree: usize,
-    pub(super) dir: Id,
-    pub(super) name: Vec<u8>,
 }
 
 /// A step of the way to the directory at which relative paths start.
@@ -395,7 +388,7 @@ impl Jail {
     /// Whether something is bound by this name, anywhere.
     pub(super) fn is_bound_name(&self, name: &[u8]) -> bool {
         let mut points = self.trees.iter().filter_map(|tree| tree.point.as_ref());
-        points.any(|point| point.name == name)
+        points.any(|point| point.name.is(name))
     }
 
     /// The tree that is bound at `name` in the directory `dir` of `tree`. The last one bound covers those before it.
@@ -411,17 +404,27 @@ impl Jail {
         let id = Id::of_fd(dir)?;
         Ok(self.trees.iter().rposition(|bound| {
             let point = bound.point.as_ref();
-            point.is_some_and(|point| (point.tree, point.dir) == (tree, id) && point.name == name)
+            point.is_some_and(|point| point.name.is(name) && point.is_in(tree, dir, id))
         }))
     }
 
     /// What is bound in the directory `dir` of `tree`: the names and the trees.
-    pub(super) fn bound_in(&self, tree: usize, dir: Id) -> Vec<(&[u8], &Tree)> {
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub(super) fn bound_in(&self, tree: usize, dir: BorrowedFd<'_>) -> Result<Vec<(&Name, &Tree)>> {
+        let id = Id::of_fd(dir)?;
         let bound = self.trees.iter().filter_map(|bound| {
             let point = bound.point.as_ref()?;
-            ((point.tree, point.dir) == (tree, dir)).then_some((point.name.as_slice(), bound))
+            point.is_in(tree, dir, id).then_some((&point.name, bound))
         });
-        bound.collect()
+        Ok(bound.collect())
+    }
+
+    /// Whether anything is bound in the directory `dir` of `tree`.
+    pub(super) fn is_bound_in(&self, tree: usize, dir: Id) -> bool {
+        let mut points = self.trees.iter().filter_map(|tree| tree.point.as_ref());
+        points.any(|point| point.is_at(tree, dir))
     }
 
     /// Whether anything is bound at all.

@@ -16,6 +16,7 @@ use super::{BUFFER, Dir, lists, names};
 use crate::fs::Result;
 use crate::fs::judge::Identity;
 use crate::fs::ops::FileStat;
+use crate::fs::point::Name;
 use crate::fs::unlisted::is_unfinished;
 
 impl Dir {
@@ -38,9 +39,11 @@ impl Dir {
         }
         let judged = self.judged.as_ref();
         if let Some(jailed) = self.jailed.as_mut().filter(|_| self.ended) {
-            let look = |(name, fd): &(Vec<u8>, Arc<OwnedFd>)| {
+            let look = |(name, fd): &(Name, Arc<OwnedFd>)| {
                 let identity = || Identity::of(fd.as_fd());
-                fstat(fd).ok().filter(|_| lists(judged, name, &identity))
+                fstat(fd)
+                    .ok()
+                    .filter(|_| lists(judged, &name.written, &identity))
             };
             jailed.seen = jailed.bound.iter().map(look).collect();
         }

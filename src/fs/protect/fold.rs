@@ -1,11 +1,13 @@
 //! File systems that take different spellings for one name: whether a directory is on such a one, and how it compares.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
-use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstatat, lstat};
 use nix::sys::statfs::statfs;
 
 use crate::fs::place::Id;
@@ -18,6 +20,8 @@ pub(super) struct Ground {
     pub(super) folds: bool,
     /// Another process or another host serves it.
     pub(super) remote: bool,
+    /// FUSE does.
+    pub(super) fuse: bool,
 }
 
 impl Ground {
@@ -29,46 +33,74 @@ impl Ground {
             return Self::default();
         };
         let magic = found.filesystem_type().0 as u64 & 0xffff_ffff;
-        let remote = mounts::is_remote_type(magic as u32);
-        let folds = FOLDING.contains(&magic) || !PLAIN.contains(&magic) && tries(path, magic);
-        Self { folds, remote }
+        let folds = match magic {
+            FUSE => is_found_in_another_case(path),
+            magic => FOLDING.contains(&magic) || !PLAIN.contains(&magic) && tries(path, magic),
+        };
+        Self {
+            folds,
+            remote: mounts::is_remote_type(magic as u32),
+            fuse: magic == FUSE,
+        }
     }
+}
+
+impl Ground {
+    /// Whether another process or host serves the directory at `path`.
+    pub(super) fn is_far(path: &Path) -> bool {
+        let kind = statfs(path).map(|found| found.filesystem_type().0 as u32);
+        kind.is_ok_and(mounts::is_remote_type)
+    }
+}
+
+/// Whether a directory is found by its own name in the other case, or no name of its own tells. A directory on a way keeps its name, while a
+/// client can take away what is in it at the very moment of a look.
+fn is_found_in_another_case(path: &Path) -> bool {
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+        return true;
+    };
+    let other = in_another_case(name.as_bytes());
+    let one_device = || Some(lstat(above).ok()?.st_dev == lstat(path).ok()?.st_dev);
+    if other == name.as_bytes() || one_device() != Some(true) {
+        return true;
+    }
+    lstat(&above.join(OsStr::from_bytes(&other))) != Err(Errno::ENOENT)
 }
 
 fn tries(path: &Path, magic: u64) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    match openat(AT_FDCWD, path, flags, Mode::empty()) {
-        Ok(dir) => {
-            rustix::fs::ioctl_getflags(&dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
-                || !FLAGGED.contains(&magic) && answers_to_another_case(dir, magic == FUSE)
-        }
-        Err(_) => magic == FUSE,
-    }
+    openat(AT_FDCWD, path, flags, Mode::empty()).is_ok_and(|dir| {
+        rustix::fs::ioctl_getflags(&dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
+            || !FLAGGED.contains(&magic) && answers_to_another_case(dir)
+    })
 }
 
-/// Whether names in a directory are found in the other case of their letters; `assumed` is said where no name tells.
-fn answers_to_another_case(dir: OwnedFd, assumed: bool) -> bool {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(here) = openat(&dir, ".", flags, Mode::empty()) else {
-        return assumed;
-    };
+fn in_another_case(name: &[u8]) -> Vec<u8> {
     let swapped = |letter: &u8| match letter {
         b'a'..=b'z' => letter.to_ascii_uppercase(),
         _ => letter.to_ascii_lowercase(),
     };
-    let mut folds = assumed;
+    name.iter().map(swapped).collect()
+}
+
+/// Whether names in a directory are found in the other case of their letters.
+fn answers_to_another_case(dir: OwnedFd) -> bool {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(here) = openat(&dir, ".", flags, Mode::empty()) else {
+        return false;
+    };
+    let mut folds = false;
     let mut tried = 0;
     let listed = Dir::new(dir).list(|name, stat| {
         tried += 1;
-        let other: Vec<u8> = name.iter().map(swapped).collect();
+        let other = in_another_case(name);
         if other == name && tried < MOST_TRIED {
             return Listed::Taken;
         }
-        match fstatat(&here, other.as_slice(), AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT) => {
-                folds = false;
-                return Listed::Full;
-            }
+        let stands = |name: &[u8]| fstatat(&here, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        match stands(&other) {
+            // What was taken away meanwhile tells nothing.
+            Err(Errno::ENOENT) if stands(name).is_ok() => return Listed::Full,
             Ok(found) if is_same(&found, stat) => {
                 folds = true;
                 return Listed::Full;

@@ -30,6 +30,8 @@ pub(super) struct Known {
     pub(super) partial: bool,
     /// Whether another process or host serves any of these directories.
     pub(super) remote: bool,
+    /// The devices of those that FUSE serves.
+    pub(super) fuse: HashSet<u64>,
     pub(super) stamps: Vec<Stamp>,
 }
 
@@ -38,6 +40,8 @@ pub(super) struct Known {
 pub(super) struct Watched {
     pub(super) ground: Ground,
     pub(super) names: HashMap<Vec<u8>, Rule>,
+    /// The directories in it that a protected path leads through or to.
+    pub(super) children: HashMap<Vec<u8>, Id>,
     /// Whether all names are protected that begin as some do.
     pub(super) is_home: bool,
 }
@@ -73,6 +77,16 @@ pub(super) struct Stamp {
     fresh: bool,
 }
 
+impl Watched {
+    /// What a name is known by here.
+    pub(super) fn key<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        match self.ground.folds {
+            true => Cow::Owned(known_by(fold(name))),
+            false => Cow::Borrowed(name),
+        }
+    }
+}
+
 impl Known {
     /// What may become of `name` in the directory `dir`; anything, where there is no rule.
     pub(super) fn rule(&self, dir: Id, name: &[u8]) -> Option<Rule> {
@@ -90,6 +104,16 @@ impl Known {
         rule.copied().or(is_begun.then_some(Rule::Fixed))
     }
 
+    /// What is known of the directory `id`.
+    pub(super) fn dir(&mut self, id: Id, ground: Ground) -> &mut Watched {
+        self.dirs.entry(id).or_insert_with(|| Watched {
+            ground,
+            names: HashMap::new(),
+            children: HashMap::new(),
+            is_home: false,
+        })
+    }
+
     /// Adds what was known before.
     pub(super) fn keep(&mut self, before: &Self) {
         self.objects.extend(&before.objects);
@@ -98,15 +122,16 @@ impl Known {
             self.whole.entry(*dir).or_insert_with(|| names.clone());
         }
         for (dir, watched) in &before.dirs {
-            let known = self.dirs.entry(*dir).or_insert_with(|| Watched {
-                ground: watched.ground,
-                names: HashMap::new(),
-                is_home: watched.is_home,
-            });
+            let known = self.dir(*dir, watched.ground);
+            known.is_home |= watched.is_home;
             for (name, rule) in &watched.names {
                 known.names.entry(name.clone()).or_insert(*rule);
             }
+            for (name, child) in &watched.children {
+                known.children.entry(name.clone()).or_insert(*child);
+            }
         }
+        self.fuse.extend(&before.fuse);
     }
 
     /// Whether anything is known of what stands in a directory.
@@ -155,11 +180,16 @@ impl Stamp {
             u64::try_from(seconds).unwrap_or_default(),
             u32::try_from(nanoseconds).unwrap_or_default(),
         );
+        // Whole seconds: the next change may bear the same time for as long as a second, or two (FAT).
+        let lately = match nanoseconds {
+            0 => COARSELY,
+            _ => LATELY,
+        };
         Self {
             path: path.to_vec(),
             id: Id::of(stat),
             changed: changed(stat),
-            fresh: remote || at + LATELY >= now,
+            fresh: remote || at + lately >= now,
         }
     }
 }
@@ -170,3 +200,4 @@ fn changed(stat: &FileStat) -> (i64, i64) {
 
 /// Clocks of file systems may be as coarse as this.
 const LATELY: Duration = Duration::from_millis(20);
+const COARSELY: Duration = Duration::from_millis(2100);

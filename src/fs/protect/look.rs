@@ -15,8 +15,8 @@ use nix::sys::stat::{FileStat, Mode, SFlag, lstat};
 use nix::unistd::{Uid, geteuid};
 
 use super::Guarded;
-use super::fold::{Ground, fold, known_by};
-use super::known::{Expected, Known, Rule, Stamp, Watched};
+use super::fold::Ground;
+use super::known::{Expected, Known, Rule, Stamp};
 use super::names::{BEGINNINGS, HOME, SSH};
 use super::paths::{Trace, components, names_in, path};
 use crate::fs::place::{Id, kind};
@@ -60,6 +60,8 @@ struct Look<'a> {
     links: Vec<(Vec<u8>, FileStat, Vec<u8>)>,
     /// The homes and the directories that lead to them.
     above: HashSet<Id>,
+    /// Whether modes tell nothing, by device.
+    far: HashMap<u64, bool>,
     found: usize,
     user: Uid,
     /// Whether something could not be looked at.
@@ -89,6 +91,7 @@ impl<'a> Look<'a> {
             whole: Vec::new(),
             links: Vec::new(),
             above: HashSet::new(),
+            far: HashMap::new(),
             found: 0,
             user: geteuid(),
             blind: false,
@@ -202,6 +205,7 @@ impl<'a> Look<'a> {
                 Ok(stat) if kind(&stat) == SFlag::S_IFDIR => {
                     self.rule(dir, &name, if last { end } else { Rule::Way });
                     self.remember(&child, dir, Some(Id::of(&stat)));
+                    self.known.dir_of(dir, &name, Id::of(&stat));
                     at = child;
                     if last {
                         led = Some(stat);
@@ -279,19 +283,22 @@ impl<'a> Look<'a> {
     /// The attributes of `child`, which is `name` in the directory at `at`. That was entered before: what comes after its time was taken is
     /// seen by its time, whether its names are known by then or not.
     fn lstat(&mut self, at: &[u8], name: &[u8], child: &[u8]) -> Result<FileStat> {
-        if self.crowded.remove(at) {
-            self.listed.insert(at.to_vec(), names_in(at));
-        }
-        let folds = || {
-            let dir = self.entered.get(at).map(Id::of);
-            let watched = dir.and_then(|dir| self.known.dirs.get(&dir));
-            watched.is_none_or(|watched| watched.ground.folds)
+        let dir = self.entered.get(at).map(Id::of);
+        let watched = dir.and_then(|dir| self.known.dirs.get(&dir));
+        let key = |name: &[u8]| {
+            watched
+                .map_or(name.into(), |dir| dir.key(name))
+                .into_owned()
         };
+        if self.crowded.remove(at) {
+            let names = names_in(at).map(|names| names.iter().map(|name| key(name)).collect());
+            self.listed.insert(at.to_vec(), names);
+        }
         if self.missed.contains(child) {
             return Err(Errno::ENOENT);
         }
         match self.listed.get(at) {
-            Some(Some(names)) if !names.contains(name) && !folds() => Err(Errno::ENOENT),
+            Some(Some(names)) if !names.contains(&key(name)) => Err(Errno::ENOENT),
             _ => lstat(child),
         }
     }
@@ -306,17 +313,9 @@ impl<'a> Look<'a> {
         self.known.ways.insert(id);
         let ground = match self.known.dirs.get(&id) {
             Some(watched) => watched.ground,
-            None => {
-                let ground = self.ground(at, stat);
-                let watched = Watched {
-                    ground,
-                    names: HashMap::new(),
-                    is_home: false,
-                };
-                self.known.dirs.insert(id, watched);
-                ground
-            }
+            None => self.ground(at, stat),
         };
+        self.known.dir(id, ground);
         self.stamp(at, stat, ground);
         let others = stat.st_uid != 0 && stat.st_uid != self.user.as_raw();
         let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
@@ -331,10 +330,13 @@ impl<'a> Look<'a> {
         let ground = match known {
             Some(watched) => watched.ground,
             // Nobody makes other spellings where nobody may make names.
-            None if !self.can_change(stat) => Ground::default(),
+            None if !self.is_far(at, stat) && !self.can_change(stat) => Ground::default(),
             None => Ground::of(&path(at)),
         };
         self.known.remote |= ground.remote;
+        if ground.fuse {
+            self.known.fuse.insert(id.device());
+        }
         ground
     }
 
@@ -345,20 +347,24 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Whether somebody else says who may do what on the file system of `at`: its owners and modes tell nothing then.
+    fn is_far(&mut self, at: &[u8], stat: &FileStat) -> bool {
+        let far = self.far.entry(stat.st_dev);
+        *far.or_insert_with(|| Ground::is_far(&path(at)))
+    }
+
     /// Whether this user may make and remove names in a directory.
     fn can_change(&self, dir: &FileStat) -> bool {
         let user = self.user;
-        user.is_root() || dir.st_uid == user.as_raw() || dir.st_mode & 0o022 != 0
+        let told = dir.st_uid == user.as_raw() || dir.st_mode & 0o022 != 0;
+        told || user.is_root() || self.far.get(&dir.st_dev) == Some(&true)
     }
 
     fn rule(&mut self, dir: Id, name: &[u8], rule: Rule) {
         let Some(watched) = self.known.dirs.get_mut(&dir) else {
             return;
         };
-        let name = match watched.ground.folds {
-            true => known_by(fold(name)),
-            false => name.to_vec(),
-        };
+        let name = watched.key(name).into_owned();
         let known = watched.names.entry(name).or_insert(rule);
         if rule == Rule::Fixed {
             *known = rule;

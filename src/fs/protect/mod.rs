@@ -17,6 +17,7 @@ mod known;
 mod look;
 mod names;
 mod paths;
+mod spelled;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -31,9 +32,20 @@ use super::mounts::Mounts;
 use super::place::Id;
 use super::{Answer, Error};
 use first::may_hold_links;
+use fold::{Ground, fold, known_by};
 use known::{Known, Rule};
 
 pub use paths::Trace;
+
+/// Whether names differing by their spelling can be one in the directory at `path`.
+pub(super) fn may_fold(path: &Path) -> bool {
+    Ground::of(path).folds
+}
+
+/// What a name is known by where names fold.
+pub(super) fn spelling(name: &[u8]) -> Vec<u8> {
+    known_by(fold(name))
+}
 
 /// What is to be protected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,6 +149,14 @@ impl Protect {
             known = self.look_again(&known)?;
             looks += 1;
         }
+        let standing = known.standing(dir, id)?;
+        let id = match &standing {
+            Some(standing) if known.whole.contains_key(&standing.dir) => {
+                return Err(Error::Protected);
+            }
+            Some(standing) if standing.below.is_empty() => standing.dir,
+            _ => id,
+        };
         let name_stays = known.whole.contains_key(&id)
             || match known.rule(id, name) {
                 Some(Rule::Fixed) => true,
@@ -164,6 +184,7 @@ impl Protect {
         change: Change,
     ) -> Answer<()> {
         let known = self.current();
+        known.judge_standing(dir, id, change)?;
         match object_stays(&known, id, change) || known.partial && is_beneath(&known, dir) {
             true => Err(Error::Protected),
             false => Ok(()),
@@ -174,8 +195,15 @@ impl Protect {
     ///
     /// # Errors
     /// [`Error::Protected`].
-    pub(super) fn judge_open(self: &Arc<Self>, id: Id, change: Change) -> Answer<()> {
-        match object_stays(&self.known_for(OPEN_PAUSE), id, change) {
+    pub(super) fn judge_open(
+        self: &Arc<Self>,
+        fd: BorrowedFd<'_>,
+        id: Id,
+        change: Change,
+    ) -> Answer<()> {
+        let known = self.known_for(OPEN_PAUSE);
+        known.judge_standing(fd, id, change)?;
+        match object_stays(&known, id, change) {
             true => Err(Error::Protected),
             false => Ok(()),
         }
@@ -247,6 +275,10 @@ impl Protect {
                 me.looked.notify_all();
             };
             state.looking = thread::Builder::new().spawn(look).is_ok();
+            if !state.looking {
+                // No thread can be had. To be heard late is better than to let something in.
+                return Ok(self.look(&mut state, Some(known)));
+            }
         }
         let looks = state.looks;
         let waits = |state: &mut State| state.looking && state.looks == looks;
@@ -295,6 +327,28 @@ impl State {
 /// How long what a look has found has to count, that looks take a small share of the time.
 fn share(known: &Known) -> Duration {
     AN_ENTRY * u32::try_from(known.found).unwrap_or(u32::MAX)
+}
+
+impl Known {
+    /// Judges a change of what is open by where it stands, if that says more than its identity.
+    ///
+    /// # Errors
+    /// [`Error::Protected`].
+    fn judge_standing(&self, fd: BorrowedFd<'_>, id: Id, change: Change) -> Answer<()> {
+        let Some(standing) = self.standing(fd, id)? else {
+            return Ok(());
+        };
+        let stays = match standing.below.as_slice() {
+            _ if self.whole.contains_key(&standing.dir) => true,
+            [] => object_stays(self, standing.dir, change),
+            [name] => self.rule(standing.dir, name) == Some(Rule::Fixed),
+            _ => false,
+        };
+        match stays {
+            true => Err(Error::Protected),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Whether an object is protected against a change, whatever its name.
@@ -351,7 +405,7 @@ const OPEN_PAUSE: Duration = Duration::from_millis(5);
 const REMOTE_PAUSE: Duration = Duration::from_millis(20);
 /// Some ten times as long as one entry of a protected directory takes.
 const AN_ENTRY: Duration = Duration::from_micros(10);
-const SHARE: u32 = 20;
+const SHARE: u32 = 4;
 /// So long a request waits for storage of others.
 const PATIENCE: Duration = Duration::from_millis(100);
 const LONG_PATIENCE: Duration = Duration::from_secs(1);

@@ -45,6 +45,7 @@ pub(super) const HOME: &[&str] = &[
     ".config/bash_completion",
     ".inputrc",
     ".alias",
+    ".aliasrc",
     ".i18n",
     // zsh(1), which takes a compiled file for the file
     ".zshenv",
