@@ -58,17 +58,18 @@ impl Launch {
     /// How to begin, or what to refuse.
     ///
     /// # Errors
-    /// [`Refusal`], where nothing that may come on standard input could make this an SFTP session: a login with a terminal, and, as a
-    /// login shell, a forced command that is another program.
+    /// [`Refusal`], where nothing that may come on standard input could make this an SFTP session: a terminal, which would change bytes
+    /// of packets; a command that calls nothing but tools known not to be SFTP servers; and, as a login shell, a forced command that is
+    /// another program.
     pub fn patience(self) -> Result<Patience, Refusal> {
         let program = self.program.into_vec();
         let login_shell = program.starts_with(b"-");
         let forced = self.shell.is_some() && self.original.is_some();
         match self.shell.or(self.original).map(OsString::into_vec) {
+            command if self.terminal => Err(Refusal(command)),
             Some(command) if asks_for_sftp(&command, &program) => Ok(Patience::Unlimited),
-            Some(command) if forced => Err(Refusal(Some(command))),
+            Some(command) if forced || is_no_server(&command) => Err(Refusal(Some(command))),
             Some(command) => Ok(Patience::Short(Refusal(Some(command)))),
-            None if self.terminal => Err(Refusal(None)),
             None if login_shell => Ok(Patience::Short(Refusal(None))),
             None if self.by_sshd => Ok(Patience::Announced),
             None => Ok(Patience::Unlimited),
@@ -200,6 +201,24 @@ fn names_server(word: &[u8], program: &[u8]) -> bool {
     matches!(name, b"sftp-server" | b"internal-sftp") || (!name.is_empty() && name == own)
 }
 
+/// Whether a command calls nothing but [`TOOLS`], so that no client waits for an SFTP server behind it.
+///
+/// Where a shell would do more than call one program, the command is read roughly, and each of its calls has to be one of a tool:
+/// `cd /srv && ./wrapper` can be an SFTP server.
+fn is_no_server(command: &[u8]) -> bool {
+    if let Some(words) = words(command) {
+        return words.first().is_some_and(|word| is_tool(word));
+    }
+    let calls = command.split(|byte| b";|&()`\n\r".contains(byte));
+    let calls = calls.map(|call| call.split(|byte| b" \t'\"\\<>".contains(byte)));
+    let mut calls = calls.filter_map(|mut words| words.find(|word| !word.is_empty()));
+    calls.clone().next().is_some() && calls.all(is_tool)
+}
+
+fn is_tool(word: &[u8]) -> bool {
+    TOOLS.iter().any(|tool| tool.as_bytes() == basename(word))
+}
+
 fn basename(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
@@ -269,9 +288,26 @@ pub const WAITING: &str = "This account is restricted to SFTP; waiting for an SF
 
 const MAX_QUOTED: usize = 200;
 
+/// What clients call beside SFTP to learn about a host, to copy, or to have digests made there, and what people type first. None of them
+/// starts another program that could be an SFTP server, so that test(1), env(1), sudo(8), shells and their like do not belong here.
+#[rustfmt::skip] // A name a line is longer than what uses them.
+const TOOLS: &[&str] = &[
+    // Content.
+    "scp", "rsync", "cat", "cp", "dd", "head", "tail", "tar", "gzip", "gunzip", "zcat", "split", "tee",
+    "git-receive-pack", "git-upload-archive", "git-upload-pack", "borg", "svnserve", "unison",
+    // Digests.
+    "md5", "md5sum", "sha1", "sha1sum", "sha224sum", "sha256", "sha256sum", "sha384sum", "sha512", "sha512sum", "shasum",
+    "b2sum", "b3sum", "blake3", "cksum", "crc32", "sum", "xxh128sum", "xxh32sum", "xxh64sum", "xxhsum", "rhash", "QuickXorHash",
+    // Names and attributes.
+    "ls", "dir", "stat", "file", "readlink", "realpath", "chgrp", "chmod", "chown", "ln", "mkdir", "mv", "rm", "rmdir", "touch",
+    // The host and the account.
+    "uname", "hostname", "whoami", "id", "groups", "date", "df", "du", "free", "echo", "printf", "pwd", "cd", "true", "false", "type", "which",
+    "ver", "mosh-server", "locale",
+];
+
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, asks_for_sftp, unheard, unheard_in_shell, words};
+    use super::{Refusal, asks_for_sftp, is_no_server, unheard, unheard_in_shell, words};
 
     #[test]
     fn a_server_by_any_path_and_with_any_arguments_is_sftp() {
@@ -387,6 +423,40 @@ mod tests {
             "test -x /usr/lib/sftp-server && exec /usr/lib/sftp-server\ntest -x /opt/sftp-server && exec /opt/sftp-server\nexec sftp-server",
         ] {
             assert_eq!(found(command), None, "{command}");
+        }
+    }
+
+    #[test]
+    fn what_calls_nothing_but_tools_is_no_server_and_whatever_could_be_a_wrapper_is_one() {
+        for command in [
+            "uname",
+            "uname -s",
+            "/usr/bin/scp -t .",
+            "'md5sum' a\\ b",
+            "md5sum 'sftp-server;x'",
+            "echo ${ShellId}%ComSpec%",
+            "cd /srv && ls | head -n 1",
+            "echo $(uname -m)",
+        ] {
+            assert!(is_no_server(command.as_bytes()), "{command}");
+        }
+        for command in [
+            "",
+            " ;",
+            "uptime",
+            "scp-sftp",
+            "sudo -n /usr/lib/openssh/sftp-server",
+            "exec sftp-server",
+            "env ls",
+            "LANG=C ls",
+            "/opt/wrapper-sftp",
+            "$SHELL",
+            "cd /srv && ./wrapper",
+            "echo ready; exec sftp-server",
+            "echo $(/opt/wrapper)",
+            "test -x /opt/sftp-server && exec /opt/sftp-server\nexec sftp-server",
+        ] {
+            assert!(!is_no_server(command.as_bytes()), "{command}");
         }
     }
 

@@ -134,7 +134,7 @@ fn a_login_with_a_terminal_is_refused_at_once() {
 }
 
 #[test]
-fn a_command_with_a_terminal_is_refused() {
+fn a_command_with_a_terminal_is_refused_at_once() {
     for sshd in both_with_terminals() {
         let ran = run(sshd.ssh().args(["-tt", HOST, "uptime"]), Input::Open);
         assert_eq!(ran.status.code(), Some(1), "{ran:?}");
@@ -143,6 +143,7 @@ fn a_command_with_a_terminal_is_refused() {
                 .contains("restricted to SFTP; 'uptime' was refused."),
             "{ran:?}"
         );
+        assert!(ran.took < std::time::Duration::from_secs(3), "{ran:?}");
     }
 }
 

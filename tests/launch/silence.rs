@@ -33,6 +33,55 @@ fn another_command_is_refused_after_three_seconds_of_silence() {
     }
 }
 
+/// What fs.sshfs, rclone, yafc and people ask for, with words that make it hard to read.
+const TOOLS: [&str; 6] = [
+    "uname -s",
+    "scp -t .",
+    "/usr/bin/md5sum 'a;b'",
+    "echo ${ShellId}%ComSpec%",
+    "cd /srv && ls",
+    "df -k",
+];
+
+#[test]
+fn a_command_that_is_plainly_no_sftp_server_is_refused_at_once() {
+    let tree = Tree::new();
+    for command in TOOLS {
+        for launch in [
+            Launch::new(&tree).env("SSH_ORIGINAL_COMMAND", command),
+            Launch::new(&tree).args(["-c", command]),
+        ] {
+            let started = Instant::now();
+            let mut server = launch.start();
+            assert_eq!(server.wait().code(), Some(1), "{command}");
+            let took = started.elapsed();
+            assert!(took < MOMENT, "{command}: at once, not after {took:?}");
+            assert_eq!(server.stderr(), refused(&format!("'{command}'")));
+        }
+    }
+}
+
+#[test]
+fn whatever_could_be_a_wrapper_of_a_server_has_its_three_seconds() {
+    let tree = Tree::new();
+    for command in [
+        "sudo -n /usr/lib/openssh/sftp-server",
+        "exec sftp-server",
+        "/opt/wrapper-sftp",
+        "cd /srv && ./wrapper",
+        // PuTTY's, where there is no subsystem.
+        "test -x /usr/lib/sftp-server && exec /usr/lib/sftp-server\nexec sftp-server",
+    ] {
+        let mut server = Launch::new(&tree)
+            .env("SSH_ORIGINAL_COMMAND", command)
+            .start();
+        std::thread::sleep(Duration::from_millis(500));
+        server.init(3);
+        server.call(&request::stat("/")).attrs();
+        assert_eq!(server.finish().stderr_text(), "", "{command}");
+    }
+}
+
 #[test]
 fn an_init_within_the_moment_is_served_whatever_was_asked_for() {
     let tree = Tree::new();
@@ -244,22 +293,30 @@ fn behind_sshd_two_minutes_of_silence_are_the_end() {
 }
 
 #[test]
-fn a_terminal_without_a_command_is_refused_at_once() {
-    // script(1) gives it a terminal; its exit status is the command's by -e.
-    let started = Instant::now();
-    let mut script = std::process::Command::new("script");
-    let program = crate::support::under_test();
-    script
-        .args(["-q", "-e", "-c"])
-        .arg(program)
-        .arg("/dev/null");
-    let ran = crate::run::run(&mut script, crate::run::Input::Open);
-    assert!(started.elapsed() < MOMENT);
-    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
-    assert!(
-        ran.stdout.contains("This account is restricted to SFTP; "),
-        "{ran:?}"
-    );
+fn a_terminal_is_refused_at_once_with_a_command_or_without() {
+    for (command, what) in [
+        (None, "a login without a command"),
+        (Some("uptime"), "'uptime'"),
+        // A terminal changes bytes, so that no SFTP is possible by it.
+        (Some("sftp-server"), "'sftp-server'"),
+    ] {
+        for by_shell in [false, true] {
+            // script(1) gives it a terminal; its exit status is the command's by -e.
+            let mut script = std::process::Command::new("script");
+            let mut program = crate::support::under_test().display().to_string();
+            match command {
+                Some(command) if by_shell => program.push_str(&format!(" -c {command}")),
+                Some(command) => drop(script.env("SSH_ORIGINAL_COMMAND", command)),
+                None => {}
+            }
+            script.args(["-q", "-e", "-c", &program, "/dev/null"]);
+            let ran = crate::run::run(&mut script, crate::run::Input::Open);
+            assert!(ran.took < MOMENT, "{command:?}: {ran:?}");
+            assert_eq!(ran.status.code(), Some(1), "{command:?}: {ran:?}");
+            let said = ran.stdout.replace('\r', "");
+            assert!(said.contains(&refused(what)), "{command:?}: {ran:?}");
+        }
+    }
 }
 
 #[test]
