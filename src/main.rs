@@ -129,8 +129,14 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
         }
     }
     match lock(settings.sandbox, &view, settings.policy.read_only) {
-        Ok(report) if report.keeps_out_of_memory() => {}
-        Ok(_) => view.guard_processes(),
+        Ok(report) => {
+            if let Some(why) = config::crippled(&report) {
+                return fail(&why);
+            }
+            if !report.keeps_out_of_memory() {
+                view.guard_processes();
+            }
+        }
         Err(missing) => return fail(&missing.to_string()),
     }
     let session = Session::new(

@@ -62,8 +62,14 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("rustix", &["fs/"], "for what nix lacks, on files"),
     (
         "std::fs",
-        // Lists the descriptors that were inherited, to close them; reads passwd and group in the static program.
-        &["fs/", "sandbox/limits.rs", "identity/files.rs"],
+        // Lists the descriptors that were inherited, to close them; reads who traces the process; reads passwd and group in the static
+        // program.
+        &[
+            "fs/",
+            "sandbox/limits.rs",
+            "sandbox/tracer.rs",
+            "identity/files.rs",
+        ],
         "only fs acts on files",
     ),
     ("landlock", &["sandbox/"], "a lock"),

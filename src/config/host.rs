@@ -3,11 +3,29 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use super::report::{Protected, Report, Weight};
 use crate::cli::Settings;
 use crate::fs::{Follow, View, rights};
 use crate::identity::{self, Login};
 use crate::sandbox::{self, Tree};
+
+/// Why no session is possible behind these locks, if a tracer makes it so.
+///
+/// The locks close the memory of an ordinary user's process to others of that user, and proot(1) writes paths there: every call with a path
+/// fails by `EFAULT` then. strace(1) and proot(1) run by root are no hindrance.
+#[must_use]
+pub fn crippled(report: &sandbox::Report) -> Option<String> {
+    let tracer = report.tracer()?;
+    let stat = View::host().stat(Path::new("/"), Follow::Yes);
+    stat.err().filter(|error| *error == Errno::EFAULT.into())?;
+    let error = Errno::EFAULT.desc();
+    Some(format!(
+        "cannot use paths: {error}; {tracer} traces this process, and the locks keep its memory from that: \
+         start it outside of proot, or take --sandbox off"
+    ))
+}
 
 impl Report {
     /// Whether sshd can start the program by the user's shell.
@@ -202,6 +220,10 @@ impl Report {
             return;
         };
         self.add(Weight::Note, held.to_string(), "");
+        if let Some(why) = crippled(&held) {
+            let (what, remedy) = why.split_once(": start").unwrap_or((&why, ""));
+            self.add(Weight::Error, what, format!("start{remedy}"));
+        }
         if let Some(missing) = held.missing() {
             let weight = match settings.sandbox {
                 sandbox::Mode::Require => Weight::Error,

@@ -24,6 +24,7 @@ use crate::identity::Login;
 pub use file::Invalid;
 use file::{File, Setting, Table};
 pub use guarded::view;
+pub use host::crippled;
 pub use matching::Who;
 
 /// Read where it exists, unless the command line says otherwise.

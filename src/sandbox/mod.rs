@@ -8,6 +8,7 @@ pub mod filter;
 pub mod landlock;
 pub mod limits;
 pub mod seccomp;
+pub mod tracer;
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 use nix::errno::Errno;
 
 use self::landlock::Held;
+use self::tracer::Tracer;
 
 /// How much of it is asked for: `--sandbox`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub struct Report {
     landlock: Held,
     seccomp: Result<(), Errno>,
     trees: Trees,
+    tracer: Option<Tracer>,
 }
 
 /// Which rights the trees ask for.
@@ -99,8 +102,10 @@ pub fn enter(mode: Mode, trees: Option<&[Tree<'_>]>) -> Result<Report, Missing> 
             Some(trees) if trees.iter().all(|tree| tree.writable) => Trees::Writable,
             Some(_) => Trees::ReadOnly,
         },
+        tracer: None,
     };
     if mode != Mode::Off {
+        report.tracer = Tracer::of_process();
         report.limits = limits::set();
         report.landlock = landlock::restrict(trees);
         // The last, since it forbids the calls of the others.
@@ -118,6 +123,12 @@ impl Report {
     #[must_use]
     pub fn keeps_out_of_memory(&self) -> bool {
         self.limits.is_ok() && self.landlock.abi >= 2
+    }
+
+    /// Who traces this process, which the locks cannot keep from changing what its system calls do.
+    #[must_use]
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.as_ref()
     }
 
     /// What lacks of that which `require` asks for, and the remedy.
@@ -168,7 +179,11 @@ impl fmt::Display for Report {
             held("no_new_privs", self.limits),
             self.landlock,
             held("seccomp", self.seccomp).trim_end_matches(", ")
-        )
+        )?;
+        match &self.tracer {
+            Some(tracer) => write!(f, "; traced by {tracer}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -184,6 +199,7 @@ mod tests {
             landlock: Held::of(abi, trees != Trees::Host),
             seccomp: Ok(()),
             trees,
+            tracer: None,
         }
     }
 

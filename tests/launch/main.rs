@@ -30,3 +30,4 @@ mod start;
 mod subsystem;
 #[path = "../support/mod.rs"]
 mod support;
+mod traced;
