@@ -1,6 +1,7 @@
 //! The examples for sshd, in `packaging/sshd` and in the README, each behind a real sshd: none of them can rot.
 
 use std::fs;
+use std::process::Command;
 
 use crate::run::{Input, Ran, run, session_works};
 use crate::support::Tree;
@@ -79,4 +80,29 @@ fn the_key_s_line_uploads_into_its_inbox_and_does_not_remove() {
         }
         assert!(inbox.join("up").exists());
     }
+}
+
+#[test]
+fn the_trial_shows_what_it_builds() {
+    // A cargo that says what one says, and builds nothing.
+    let dir = Tree::new();
+    let cargo = dir.file(
+        "cargo",
+        "#!/bin/sh\ncase \" $* \" in\n*' --version '*) echo 'cargo 99.0.0' ;;\n*' --quiet '* | *' -q '*) exit 1 ;;\n\
+         *) echo '   Compiling one v0.1.0' >&2; exit 1 ;;\nesac\n",
+    );
+    dir.chmod("cargo", 0o755);
+    let path = std::env::var("PATH").unwrap();
+    let mut script = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/try"));
+    let beside = cargo.parent().unwrap().display();
+    script
+        .arg("--batch")
+        .env("PATH", format!("{beside}:{path}"));
+    let ran = run(&mut script, Input::Null);
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    let said = ran.stderr.find("Building ").unwrap();
+    assert!(
+        ran.stderr[said..].contains("   Compiling one v0.1.0\n"),
+        "{ran:?}"
+    );
 }
