@@ -27,6 +27,7 @@ pub use line::{Line, question, word};
     name = "sftp-server",
     version,
     about = "The server side of SFTP, on standard input and output; started by sshd",
+    after_help = SUBCOMMANDS,
     disable_help_flag = true,
     disable_version_flag = true,
     args_override_self = true
@@ -120,6 +121,11 @@ struct Typed {
     #[arg(long)]
     version: bool,
 }
+
+const SUBCOMMANDS: &str = "\
+As the first word, instead of serving, with any of these options and --user NAME, --address ADDRESS, --json:
+  check                      Print the settings of a session and where each comes from, and what is wrong on this host
+  explain REQUEST [PATH]...  Tell whether a request would be allowed, and by which rule it would not";
 
 /// What it means.
 #[derive(Debug)]

@@ -149,6 +149,10 @@ fn help_and_version_go_to_stdout_and_leave_with_0() {
         assert_eq!(finished.stderr, b"", "{flag}");
         assert_ne!(finished.stdout, b"", "{flag}");
     }
+    let help = String::from_utf8(run("--help").stdout).unwrap();
+    for subcommand in ["\n  check  ", "\n  explain REQUEST [PATH]...  "] {
+        assert!(help.contains(subcommand), "{subcommand}: {help}");
+    }
     let version = String::from_utf8(run("--version").stdout).unwrap();
     assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
 }
