@@ -11,7 +11,7 @@ use super::file::{File, Setting, Table};
 use super::keys::{self, Kind};
 use super::question::{Asked, Question};
 use super::report::{Finding, From, Report, Shown, Value, Weight};
-use super::{Error, Told};
+use super::{Error, Told, defaults};
 use crate::cli::{Request, flags};
 use crate::identity::{self, Login};
 
@@ -89,6 +89,14 @@ impl Report {
     pub(super) fn is_on(&self, key: &str) -> bool {
         let mut settings = self.settings.iter();
         settings.any(|shown| shown.key == key && matches!(shown.value, Value::Switch(true)))
+    }
+
+    /// Whether a rule has a value that is not off.
+    pub(super) fn is_in_force(&self, key: &str) -> bool {
+        let mut settings = self.settings.iter();
+        settings.any(|shown| {
+            shown.key == key && !matches!(shown.value, Value::Unset(_) | Value::Switch(false))
+        })
     }
 
     fn list(&self, key: &str) -> Option<&[String]> {
@@ -254,7 +262,7 @@ fn shown(told: &Told) -> Vec<Shown> {
             None if kind == Kind::Switch => (Value::Switch(false), From::Default),
             None => match default {
                 Some(value) => (Value::One(text(value)), From::Default),
-                None => (Value::Unset, From::Default),
+                None => (Value::Unset(defaults::default(key)), From::Default),
             },
         };
         Shown {
@@ -272,9 +280,7 @@ fn value(kind: Kind, setting: &Setting) -> Value {
     match kind {
         Kind::Switch => Value::Switch(!setting.words.is_empty()),
         // The last one counts, where a letter is repeated.
-        Kind::One | Kind::Number | Kind::Mode => {
-            values.next_back().map_or(Value::Unset, Value::One)
-        }
+        Kind::One | Kind::Number | Kind::Mode => Value::One(values.next_back().unwrap_or_default()),
         Kind::Several => Value::List(values.collect()),
         Kind::Commas => {
             let all: Vec<String> = values.collect();

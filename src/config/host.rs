@@ -75,13 +75,16 @@ impl Report {
             let binds = jail.binds.iter().map(|bind| (&bind.dir, bind.read_only));
             for (dir, read_only) in std::iter::once((&jail.root, jail.read_only)).chain(binds) {
                 self.way(dir, login);
-                self.rights(dir, read_only || settings.policy.read_only);
+                let read_only = read_only || settings.policy.read_only;
+                self.rights(dir, read_only);
+                self.disk(dir, read_only, jail.protect);
             }
         } else if !settings.policy.read_only {
             let what = "no root: who may write can change start files, and so run commands";
             let remedy = "give a root, or read-only, or a ChrootDirectory of sshd";
             self.add(Weight::Note, what, remedy);
         }
+        self.defaults(&settings, &view, login);
         let rules = Arc::clone(&settings.policy.rules);
         if rules.judge_anything() {
             let modes = rules.modes;

@@ -4,6 +4,8 @@
 //! So no key can mean anything else than its flag, and a flag that is added is a key at once.
 
 mod check;
+mod defaults;
+mod disk;
 mod explain;
 mod file;
 mod guarded;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::disk::Disk;
+
 /// A setting, and who said it.
 #[derive(Debug)]
 pub(super) struct Shown {
@@ -12,7 +14,8 @@ pub(super) struct Shown {
 
 #[derive(Debug)]
 pub(super) enum Value {
-    Unset,
+    /// Nobody set it; what holds then.
+    Unset(String),
     Switch(bool),
     One(String),
     List(Vec<String>),
@@ -75,6 +78,7 @@ pub(super) struct Report {
     pub(super) file: Option<String>,
     pub(super) settings: Vec<Shown>,
     pub(super) protected: Vec<Protected>,
+    pub(super) disks: Vec<Disk>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -125,6 +129,12 @@ impl Report {
             );
             text.push('\n');
         }
+        for row in self.disks.iter().flat_map(Disk::text) {
+            line(&mut text, &row);
+        }
+        if !self.disks.is_empty() {
+            text.push('\n');
+        }
         for finding in &self.findings {
             let (word, shade) = match finding.weight {
                 Weight::Error => ("error", "\x1b[31m"),
@@ -144,7 +154,7 @@ impl Report {
     pub(super) fn json(&self) -> String {
         let settings = self.settings.iter().map(|shown| {
             let value = match &shown.value {
-                Value::Unset => "null".to_owned(),
+                Value::Unset(_) => "null".to_owned(),
                 Value::Switch(on) => on.to_string(),
                 Value::One(text) => quoted(text),
                 Value::List(list) => array(list.iter().map(|text| quoted(text))),
@@ -156,6 +166,10 @@ impl Report {
             };
             let key = quoted(&shown.key);
             format!("{key}:{{\"value\":{value},\"from\":\"{from}\"{row}}}")
+        });
+        let defaults = self.settings.iter().filter_map(|shown| match &shown.value {
+            Value::Unset(default) => Some(format!("{}:{}", quoted(&shown.key), quoted(default))),
+            _ => None,
         });
         let findings = self.findings.iter().map(|finding| {
             let weight = match finding.weight {
@@ -174,12 +188,15 @@ impl Report {
         });
         let or_null = |text: &Option<String>| text.as_deref().map_or("null".to_owned(), quoted);
         format!(
-            "{{\"user\":{},\"address\":{},\"file\":{},\"settings\":{{{}}},\"protected\":{},\"findings\":{},\"exit\":{}}}\n",
+            "{{\"user\":{},\"address\":{},\"file\":{},\"settings\":{{{}}},\"defaults\":{{{}}},\"protected\":{},\"filesystems\":{},\
+             \"findings\":{},\"exit\":{}}}\n",
             quoted(&self.user),
             or_null(&self.address),
             or_null(&self.file),
             settings.collect::<Vec<_>>().join(","),
+            defaults.collect::<Vec<_>>().join(","),
             array(protected),
+            array(self.disks.iter().map(Disk::json)),
             array(findings),
             self.status()
         )
@@ -189,7 +206,7 @@ impl Report {
 impl Value {
     fn text(&self) -> String {
         match self {
-            Self::Unset => "-".to_owned(),
+            Self::Unset(default) => printable(default),
             Self::Switch(on) => on.to_string(),
             Self::One(text) => printable(text),
             Self::List(list) if list.is_empty() => "(empty)".to_owned(),

@@ -25,6 +25,7 @@ mod rename;
 mod resolve;
 mod rights;
 mod setup;
+mod trial;
 mod trusted;
 mod unlisted;
 mod upload;
@@ -44,6 +45,7 @@ pub use place::Id as FileId;
 pub use protect::{Guarded, Trace};
 pub use rights::rights;
 pub use setup::{Bind, SetUp};
+pub use trial::{Trial, inherited_umask};
 pub use trusted::{Untrusted, read_trusted, stands};
 pub use view::{Modes, View};
 

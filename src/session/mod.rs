@@ -119,6 +119,13 @@ impl Response {
 #[error("a request before INIT")]
 pub struct BeforeInit;
 
+/// How many files and directories a session could have open, as far as RLIMIT_NOFILE goes and the process has descriptors now; those of
+/// atomic uploads take two.
+#[must_use]
+pub fn most_handles(view: &View, atomic: bool) -> usize {
+    Handles::sparing(view.descriptors(), 1 + usize::from(atomic), None).limit()
+}
+
 impl Session {
     /// A session for `login` at `address` in `view`. With `force_file_mode` every file gets exactly that mode, whatever client and umask say.
     #[must_use]

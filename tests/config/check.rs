@@ -158,9 +158,20 @@ fn the_settings_are_those_of_that_session_and_say_who_set_them() {
     assert_eq!(line("log-level "), "log-level INFO flag");
     assert_eq!(line("sandbox "), "sandbox auto default");
     assert_eq!(line("no-delete "), "no-delete false default");
+    // What holds where nobody says anything.
+    assert_eq!(line("log-facility "), "log-facility AUTH default");
+    assert_eq!(line("idle-timeout "), "idle-timeout none default");
+    assert_eq!(line("allow-requests "), "allow-requests all default");
+    let handles = line("max-handles ");
+    let number = handles.split(' ').nth(2).unwrap();
+    assert!(
+        number.parse::<u32>().is_ok_and(|number| number > 1),
+        "{handles}"
+    );
+    assert!(handles.ends_with(" (RLIMIT_NOFILE) default"), "{handles}");
     // The columns are straight.
     let settings = said.split("\n\n").nth(1).unwrap();
-    let column = settings.lines().next().unwrap().find("  -").unwrap() + 2;
+    let column = settings.lines().next().unwrap().find("  where").unwrap() + 2;
     for line in settings.lines() {
         assert_eq!(line.as_bytes()[column - 1], b' ', "{settings}");
         assert_ne!(line.as_bytes()[column], b' ', "{settings}");
@@ -183,6 +194,8 @@ assert said['file'].endswith('/config') and said['exit'] == 1, said
 assert settings['hide'] == {'value': ['a\"b\\\\\\\\', '\\x1b'], 'from': 'file', 'line': 1}, settings
 assert settings['read-only'] == {'value': True, 'from': 'flag'}, settings
 assert settings['umask'] == {'value': None, 'from': 'default'}, settings
+assert said['defaults']['umask'].endswith(', inherited') and said['defaults']['log-level'] == 'ERROR', said
+assert 'hide' not in said['defaults'] and said['filesystems'] == [], said
 assert settings['sandbox'] == {'value': 'auto', 'from': 'default'}, settings
 finding = said['findings'][-1]
 assert finding['level'] == 'error' and finding['text'].startswith('cannot open the root'), said

@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod check_disk;
 mod check_protected;
 mod check_user;
 mod completions;
