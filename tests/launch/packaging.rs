@@ -83,6 +83,21 @@ fn the_key_s_line_uploads_into_its_inbox_and_does_not_remove() {
 }
 
 #[test]
+fn where_forwarding_is_disabled_that_holds_for_sshd_before_10_0_too() {
+    let readme = std::iter::once(block("--read-only"));
+    let all = names().into_iter().map(|name| example(&name)).chain(readme);
+    let disabling = all.filter(|text| text.contains("DisableForwarding yes"));
+    let mut seen = 0;
+    for text in disabling {
+        seen += 1;
+        for line in ["X11Forwarding no", "AllowAgentForwarding no"] {
+            assert!(text.contains(&format!("    {line}\n")), "{line}: {text}");
+        }
+    }
+    assert_eq!(seen, 3, "two examples and the README's");
+}
+
+#[test]
 fn the_trial_shows_what_it_builds() {
     // A cargo that says what one says, and builds nothing.
     let dir = Tree::new();

@@ -1,5 +1,8 @@
 //! Behind `Subsystem sftp …`: what a system manager changes is one path.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use crate::run::{Input, run, session_works};
 use crate::support::Tree;
 use crate::support::sshd::{HOST, Sshd};
@@ -102,4 +105,27 @@ fn another_subsystem_is_refused_by_sshd() {
     let ran = run(sshd.ssh().args(["-s", HOST, "foo"]), Input::Open);
     assert_eq!(ran.status.code(), Some(255), "{ran:?}");
     assert!(ran.stderr.contains("subsystem request failed"), "{ran:?}");
+}
+
+#[test]
+fn the_line_alone_is_no_lock_and_a_forced_command_is() {
+    let line = Sshd::ordinary("{server} --read-only");
+    let forced = Sshd::ordinary_with("internal-sftp", "ForceCommand {server} --read-only", "");
+    for (sshd, replaced) in [(line, true), (forced, false)] {
+        let local = Tree::new();
+        let file = local.file("hello", "hello there");
+        let there = sshd.inbox().join("there");
+        std::fs::write(&there, "as it was").unwrap();
+        // Both are the account's to write.
+        std::fs::set_permissions(&there, Permissions::from_mode(0o666)).unwrap();
+        let remote = format!("{HOST}:{}", there.display());
+        // By the command scp, as yafc does without being asked.
+        let by_command = run(sshd.scp().arg("-O").arg(&file).arg(&remote), Input::Null);
+        let is_replaced = std::fs::read(&there).unwrap() != b"as it was";
+        assert_eq!(is_replaced, replaced, "{by_command:?}");
+        std::fs::write(&there, "as it was").unwrap();
+        let by_sftp = run(sshd.scp().arg(&file).arg(&remote), Input::Null);
+        assert!(!by_sftp.status.success(), "{by_sftp:?}");
+        assert_eq!(std::fs::read(&there).unwrap(), b"as it was");
+    }
 }
