@@ -263,3 +263,36 @@ fn what_anothers_link_holds_is_not_told_in_a_drop_box() {
     assert_eq!(server.code(&request::readlink("link")), 2);
     assert_eq!(server.code(&request::readlink("absent")), 2);
 }
+
+/// rclone with several streams, mscp: the first connection makes the file and sets its size, each of the others opens it for its own piece.
+#[test]
+fn an_upload_by_several_connections_is_refused_where_a_rule_knows_own_files_or_looks_at_the_end() {
+    for (flag, sized, opened, left) in [
+        ("--no-overwrite", OK, PERMISSION_DENIED, 20),
+        ("--drop-box", OK, NO_SUCH_FILE, 20),
+        // There it is not even sized, and a piece that begins behind the end is refused.
+        ("--append-only", PERMISSION_DENIED, OK, 0),
+        ("--no-delete", OK, OK, 20),
+    ] {
+        let tree = Tree::new();
+        let mut first = session(&tree, &[flag]);
+        let handle = first.open("up", WRITE | CREAT | TRUNC);
+        let size = request::fsetstat(&handle, &Attrs::NONE.size(20));
+        assert_eq!(first.code(&size), sized, "{flag}");
+        let mut second = session(&tree, &[flag]);
+        match second.call(&request::open("up", WRITE, &Attrs::NONE)) {
+            Reply::Handle(piece) => {
+                assert_eq!(opened, OK, "{flag}");
+                let written = second.code(&request::write(&piece, 10, "2nd piece!"));
+                let allowed = flag == "--no-delete";
+                assert_eq!(written == OK, allowed, "{flag}: {written}");
+            }
+            refused => assert_eq!(refused.code(), opened, "{flag}"),
+        }
+        first.close(&handle);
+        let content = tree.read("up");
+        assert_eq!(content.len(), left, "{flag}");
+        let zeros = content.iter().all(|byte| *byte == 0);
+        assert_eq!(zeros, flag != "--no-delete", "{flag}: nothing but zeros");
+    }
+}
