@@ -7,6 +7,7 @@ mod aside;
 mod copy;
 mod dir;
 mod direct;
+mod dress;
 mod file;
 mod file_limit;
 mod held;

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, ftruncate, unlinkat};
-use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+use nix::sys::stat::{Mode, SFlag};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::dress::dress;
 use super::held::Held;
 use super::judge::{Deed, Effect, Identity, Judge, Verdict};
 use super::open::OpenHow;
@@ -26,7 +26,7 @@ use super::protect::{Change, Protect};
 use super::rename::{move_to_free, replace_name};
 use super::resolve::Aim;
 use super::unlisted::{claim, release, unlisted};
-use super::{Answer, Result, View, again};
+use super::{Answer, Result, View};
 
 /// The uploads of a session that are not finished.
 #[derive(Debug, Default)]
@@ -409,33 +409,6 @@ fn unname(dir: &OwnedFd, name: &[u8]) {
     let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
 }
 
-/// Gives `new` the owner, the mode and the ACL of `old`.
-fn dress(new: &OwnedFd, old: &OwnedFd, stat: &FileStat) -> Result<()> {
-    let bare = fstat(new)?;
-    if (bare.st_uid, bare.st_gid) != (stat.st_uid, stat.st_gid) {
-        let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-        fchown(new, Some(uid), Some(gid))?;
-    }
-    let mut acl = vec![0; MAX_ACL];
-    match fgetxattr(old, ACL, acl.as_mut_slice()) {
-        Ok(length) => {
-            let acl = acl.get(..length).unwrap_or_default();
-            fsetxattr(new, ACL, acl, XattrFlags::empty())
-                .map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
-        }
-        // There is none, or the file system knows none.
-        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => {}
-        Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
-    }
-    // The last, since a new owner takes bits away, and an ACL sets some.
-    fchmod(new, Mode::from_bits_truncate(stat.st_mode))?;
-    if stat.st_mode & SET_ID != 0 {
-        // Whoever empties a file loses them, unless privileged; a file without content may see no write that would do it.
-        again(|| ftruncate(new, 0))?;
-    }
-    Ok(())
-}
-
 fn to_errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
@@ -446,8 +419,3 @@ const PATIENCE: Duration = Duration::from_millis(800);
 const LEAST: Duration = Duration::from_millis(100);
 /// How often an upload tries to take its place while another process puts things there and takes them away.
 const RETRIES: usize = 16;
-/// The bits with which a file runs as its owner or group.
-const SET_ID: u32 = 0o6000;
-const ACL: &str = "system.posix_acl_access";
-/// The longest value that an attribute can have (xattr(7)), in bytes.
-const MAX_ACL: usize = 64 * 1024;
