@@ -29,7 +29,14 @@ pub(super) fn dress(new: &OwnedFd, old: &OwnedFd, stat: &FileStat) -> Result<()>
         Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
     }
     // The last, since a new owner takes bits away, and an ACL sets some.
-    fchmod(new, Mode::from_bits_truncate(stat.st_mode))?;
+    let set = fchmod(new, Mode::from_bits_truncate(stat.st_mode));
+    // Nothing is lost where the file system refuses to set what the file has.
+    set.or_else(
+        |errno| match fstat(new)?.st_mode & BITS == stat.st_mode & BITS {
+            true => Ok(()),
+            false => Err(errno),
+        },
+    )?;
     if stat.st_mode & SET_ID != 0 {
         // Whoever empties a file loses them, unless privileged; a file without content may see no write that would do it.
         again(|| ftruncate(new, 0))?;

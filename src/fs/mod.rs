@@ -8,6 +8,7 @@ mod copy;
 mod dir;
 mod direct;
 mod dress;
+mod exact;
 mod file;
 mod file_limit;
 mod held;

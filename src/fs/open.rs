@@ -8,8 +8,9 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, fchmod, umask};
-use nix::unistd::ftruncate;
+use nix::unistd::{UnlinkatFlags, ftruncate};
 
+use super::exact::{FILE_MODE, exactly};
 use super::file::Guard;
 use super::judge::{self, Deed, Effect, Identity, Judge, Writing};
 use super::ops::{FileStat, fstat};
@@ -317,16 +318,17 @@ impl View {
             Err(Error::Kernel(Errno::EEXIST)) => return Err(Error::Link),
             opened => opened?,
         };
-        finish_new(&fd, exact, self.judge())?;
+        finish_new(&fd, exact, self.judge())
+            .inspect_err(|_| self.unmake(place, &fd, UnlinkatFlags::NoRemoveDir))?;
         Ok(fd)
     }
 }
 
 /// Gives a new file its exact mode, and tells of it who is asked.
-fn finish_new(fd: &OwnedFd, exact: Option<u32>, judge: Option<&Arc<dyn Judge>>) -> Result<()> {
+fn finish_new(fd: &OwnedFd, exact: Option<u32>, judge: Option<&Arc<dyn Judge>>) -> Answer<()> {
     if let Some(mode) = exact {
         // A default ACL has taken bits, or the umask.
-        fchmod(fd, Mode::from_bits_truncate(mode))?;
+        exactly(fd, mode, FILE_MODE, |mode| Ok(fchmod(fd, mode)?))?;
     }
     if let Some(judge) = judge {
         if let Some(made) = Identity::of(fd.as_fd()) {

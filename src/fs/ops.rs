@@ -11,6 +11,7 @@ use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat};
 
+use super::exact::{DIR_MODE, exactly};
 use super::file_limit::within;
 use super::held::Held;
 use super::judge::{Deed, Effect, Identity, told};
@@ -419,9 +420,8 @@ impl View {
     fn finish_dir(&self, place: &Place<'_>, mode: u32) -> Answer<()> {
         let held = place.hold_entry()?;
         // Before anything changes it.
-        match self.made(held.as_fd(), b"", SFlag::S_IFDIR) {
-            true => held.chmod(place, Mode::from_bits_truncate(mode)),
-            false => Err(Errno::EBUSY.into()),
+        if !self.made(held.as_fd(), b"", SFlag::S_IFDIR) {
+            return Err(Errno::EBUSY.into());
         }
     }
 }
@@ -441,3 +441,5 @@ pub(super) fn seconds(time: u32) -> TimeSpec {
 pub(super) fn fstat(fd: &impl AsFd) -> Result<FileStat> {
     nix::sys::stat::fstat(fd)
 }
+        exactly(&held, mode, DIR_MODE, |mode| held.chmod(place, mode))
+            .inspect_err(|_| self.unmake(place, &held, UnlinkatFlags::RemoveDir))

@@ -252,9 +252,13 @@ impl Uploads {
             match dress(&file, old, &stat) {
                 Ok(()) => {}
                 // The file system or the user cannot.
-                Err(Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::EOPNOTSUPP) => {
-                    return Ok(None);
-                }
+                Err(
+                    Errno::EPERM
+                    | Errno::EACCES
+                    | Errno::EINVAL
+                    | Errno::ENOSYS
+                    | Errno::EOPNOTSUPP,
+                ) => return Ok(None),
                 // To write the old file as it stands would lose what it holds: the next failure is near.
                 Err(errno) => return Err(errno.into()),
             }

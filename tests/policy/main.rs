@@ -26,6 +26,7 @@ mod limits_fuse;
 mod limits_raced;
 mod matrix;
 mod model;
+mod modes_refused;
 mod operations;
 mod own_names;
 mod own_raced;
