@@ -13,7 +13,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::makedev;
 use nix::sys::statfs::fstatfs;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, openat2, statx,
+};
 
 use super::dir::Far;
 use super::view::{Kind, View};
@@ -177,6 +179,15 @@ impl File {
 /// Whether another process or another host serves file systems of this type (statfs(2)).
 pub(super) fn is_remote_type(magic: u32) -> bool {
     REMOTE.contains(&magic)
+}
+
+/// Whether a file is a mount point itself, so that no other can take its name: what has this name in a directory, or what is open where that is
+/// empty. Linux tells as of 5.8.
+pub(super) fn is_mounted(dir: impl AsFd, name: &[u8]) -> bool {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW;
+    let flags = flags | AtFlags::STATX_DONT_SYNC;
+    statx(dir, name, flags, StatxFlags::empty())
+        .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// The device of a file, which no daemon and no other host is asked for.

@@ -9,6 +9,7 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::aside::Taken;
 use super::judge::{Deed, Effect};
+use super::mounts::is_mounted;
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
 use super::verdict::one_tree;
@@ -99,7 +100,7 @@ impl View {
     /// Whether what stands in `old` is still being uploaded, and goes to `new` instead.
     ///
     /// # Errors
-    /// `EBUSY` where it is to take the place of what stands there: that would have to go at the same moment.
+    /// `EBUSY` where it is to take the place of what stands there: that would have to go at the same moment; and of a mount point.
     fn redirected(&self, old: &Place<'_>, new: &Place<'_>, exclusive: bool) -> Answer<bool> {
         let Some(uploads) = self.uploads() else {
             return Ok(false);
@@ -114,6 +115,9 @@ impl View {
         let taken = self.ask_about_rename(&written, new)?.is_some();
         if taken && exclusive {
             return Err(Errno::EEXIST.into());
+        }
+        if taken && is_mounted(new.dir(), &new.name) {
+            return Err(Errno::EBUSY.into());
         }
         uploads.redirect(old, new, taken)?;
         Ok(true)

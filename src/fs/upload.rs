@@ -19,8 +19,9 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::dress::dress;
 use super::held::Held;
 use super::judge::{Deed, Effect, Identity, Judge, Verdict};
+use super::mounts::is_mounted;
 use super::open::OpenHow;
-use super::ops::fstat;
+use super::ops::{FileStat, fstat};
 use super::place::{Dirfd, Id, Last, Place, kind};
 use super::protect::{Change, Protect};
 use super::rename::{move_to_free, replace_name};
@@ -201,7 +202,8 @@ impl Upload {
 impl Uploads {
     /// Begins one: creates the file that will stand in `place`; where one stands there already, with its mode, owner and ACL.
     ///
-    /// None where that file has to be written as it stands: it has other names, or an owner that cannot be given to another file.
+    /// None where that file has to be written as it stands: it has other names, is a mount point, or has an owner that cannot be given to
+    /// another file.
     ///
     /// # Errors
     /// As openat(2), of the file that is there as well: `EACCES` and `EPERM` where the directory cannot be written.
@@ -215,7 +217,10 @@ impl Uploads {
             Some(old) => Some((old, fstat(old)?)),
             None => None,
         };
-        if old.is_some_and(|(_, stat)| stat.st_nlink != 1 || kind(&stat) != SFlag::S_IFREG) {
+        let stays = |(old, stat): (&OwnedFd, FileStat)| {
+            stat.st_nlink != 1 || kind(&stat) != SFlag::S_IFREG || is_mounted(old, b"")
+        };
+        if old.is_some_and(stays) {
             return Ok(None);
         }
         // Whatever can fail comes before there is a file to be left behind.

@@ -27,6 +27,7 @@ mod limits_raced;
 mod matrix;
 mod model;
 mod modes_refused;
+mod mount_points;
 mod operations;
 mod own_names;
 mod own_raced;
