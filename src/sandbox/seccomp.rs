@@ -238,12 +238,17 @@ pub const SEEN: &[Row] = &[
     (
         libc::SYS_fgetxattr,
         Always,
-        "--atomic-upload, copy-file: the ACL",
+        "--atomic-upload, copy-file: the ACL, attributes",
     ),
     (
         libc::SYS_fsetxattr,
         Always,
-        "--atomic-upload, copy-file: the ACL",
+        "--atomic-upload, copy-file: the ACL, attributes",
+    ),
+    (
+        libc::SYS_flistxattr,
+        Always,
+        "--atomic-upload, copy-file: attributes",
     ),
     (libc::SYS_fstatfs, Always, "statvfs, fstatvfs"),
     (

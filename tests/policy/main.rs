@@ -12,6 +12,7 @@ mod atomic;
 mod atomic_ends;
 mod atomic_killed;
 mod atomic_swaps;
+mod attributes_kept;
 mod cells;
 mod clients;
 mod copies;
