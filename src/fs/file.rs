@@ -173,7 +173,7 @@ impl File {
     }
 
     /// Whether an attribute, or the size, is to be set.
-    fn sets(&self, effect: Effect, change: Change) -> Answer<bool> {
+    pub(super) fn sets(&self, effect: Effect, change: Change) -> Answer<bool> {
         self.may(change)?;
         let Some(judged) = &self.guard.judged else {
             return Ok(true);

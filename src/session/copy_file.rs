@@ -16,7 +16,7 @@ use crate::protocol::{CopyFile, Payload, StatusCode};
 
 /// `copy-file`: a copy of a file, within the server.
 ///
-/// The fields are those of [`CopyFile`]. Where something stands at the destination that is not to be overwritten, it answers FAILURE, as does a
+/// The fields are those of [`CopyFile`]. The copy keeps access and modification time, as clients that copy so set none. Where something stands at the destination that is not to be overwritten, it answers FAILURE, as does a
 /// copy of what is no file, or of a file onto itself.
 ///
 /// Source: draft-ietf-secsh-filexfer-extensions-00 §6.
@@ -30,6 +30,12 @@ pub(super) const COPY_FILE: Extension = Extension {
     run: Run::Here(copy_file),
 };
 
+/// By which the times of a copy would be set otherwise.
+const TIMES: Operation = Operation {
+    name: "fsetstat",
+    writes: true,
+};
+
 fn copy_file(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     asked(session, id, payload)?.copy(&session.view)?;
     Ok(Response::Ok)
@@ -40,6 +46,8 @@ pub(super) struct Asked {
     request: CopyFile,
     /// The exact mode of a new file.
     mode: Option<u32>,
+    /// Whether the client may set the times of a file that it has open.
+    times: bool,
 }
 
 pub(super) fn asked(session: &Session, id: u32, payload: Payload<'_>) -> Result<Asked, Status> {
@@ -52,13 +60,14 @@ pub(super) fn asked(session: &Session, id: u32, payload: Payload<'_>) -> Result<
     Ok(Asked {
         request,
         mode: session.force_file_mode,
+        times: session.policy.permits(TIMES),
     })
 }
 
 impl Asked {
     /// Copies: any thread can.
     ///
-    /// System calls: of both paths their resolution and open; copy_file_range(2) for each 16 MiB, and at the end that and one pread(2); one rename.
+    /// System calls: of both paths their resolution and open; copy_file_range(2) for each 16 MiB, and at the end that and one pread(2); fstat(2), utimensat(2); one rename.
     pub(super) fn copy(&self, view: &View) -> Result<(), Status> {
         let CopyFile {
             source,
@@ -79,7 +88,11 @@ impl Asked {
             }
             opened => opened?,
         };
+        let original = from.stat()?;
         let mut copy = Copy::whole(from, to).complete()?;
+        if self.times {
+            copy.keep_times(&original);
+        }
         copy.commit()?;
         Ok(copy.close()?)
     }

@@ -17,6 +17,7 @@ mod cells;
 mod clients;
 mod copies;
 mod copies_told;
+mod copy_times;
 mod effects;
 mod explain;
 mod explain_rights;
