@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, fchmod, futimens};
-use nix::sys::statvfs::{Statvfs, fstatvfs};
+use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
@@ -316,12 +316,17 @@ impl File {
         })
     }
 
-    /// Figures of the file system on which it lies, and whether the view makes it read-only.
+    /// Figures of the file system on which it lies.
     ///
     /// # Errors
     /// As fstatvfs(3).
-    pub fn statvfs(&self) -> Result<(Statvfs, bool)> {
-        Ok((again(|| fstatvfs(&self.fd))?, self.guard.read_only))
+    pub fn statvfs(&self) -> Result<ops::Figures> {
+        let judged = self.guard.judged.as_ref();
+        Ok(ops::Figures {
+            kernel: again(|| fstatvfs(&self.fd))?,
+            read_only: self.guard.read_only,
+            reserve: judged.map_or(0, |judged| judged.judge.reserve()),
+        })
     }
 
     /// Sets its size, in bytes.

@@ -365,6 +365,9 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// The length past which no file grows, in bytes.
     fn longest(&self) -> Option<u64>;
 
+    /// How much of a file system stays free, in bytes.
+    fn reserve(&self) -> u64;
+
     /// Whether all that is written goes to the end of a file, whatever the client says.
     fn appends_only(&self) -> bool;
 

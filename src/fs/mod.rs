@@ -40,7 +40,7 @@ pub use dir::{Dir, Listed, Listing};
 pub use file::File;
 pub use judge::{Deed, Effect, Identity, Judge, Refusal, Verdict, Writing};
 pub use open::OpenHow;
-pub use ops::{FileStat, Follow};
+pub use ops::{Figures, FileStat, Follow};
 pub use patience::{hurry, patiently};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::Id as FileId;

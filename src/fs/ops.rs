@@ -25,6 +25,28 @@ use super::{Answer, Dir, Error, Result, View, again};
 /// What the kernel tells of a file.
 pub type FileStat = nix::sys::stat::FileStat;
 
+/// Figures of a file system, and what the view makes of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// As the kernel tells them.
+    pub kernel: Statvfs,
+    /// Whether the view makes it read-only.
+    pub read_only: bool,
+    /// How many of the free bytes are not for the client.
+    pub reserve: u64,
+}
+
+impl Figures {
+    /// Those of a file system of which all is for the client.
+    fn of(kernel: Statvfs) -> Self {
+        Self {
+            kernel,
+            read_only: false,
+            reserve: 0,
+        }
+    }
+}
+
 /// Whether a symbolic link at the end of a path is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
@@ -344,16 +366,16 @@ impl View {
         })
     }
 
-    /// Figures of the file system on which `path` lies, and whether the view makes it read-only. One that is mounted on demand gets mounted.
+    /// Figures of the file system on which `path` lies. One that is mounted on demand gets mounted.
     ///
     /// # Errors
     /// As statvfs(3).
-    pub fn statvfs(&self, path: &Path) -> Answer<(Statvfs, bool)> {
+    pub fn statvfs(&self, path: &Path) -> Answer<Figures> {
         self.act(path, Aim::Target, Intent::Reach, |place| {
             self.ask_about(Effect::Look, place, Follow::Yes)?;
             let Some(jailed) = &place.jailed else {
                 // No descriptor does this: O_PATH leaves an automount as it is, and any other open may lack permission.
-                return Ok((again(|| statvfs(&*place.name))?, false));
+                return Ok(Figures::of(again(|| statvfs(&*place.name))?));
             };
             let stat = place.stat(Follow::Yes)?;
             let flags = match kind(&stat) {
@@ -365,7 +387,11 @@ impl View {
             if kind(&fstat(&fd)?) == SFlag::S_IFLNK {
                 return Err(Error::Link);
             }
-            Ok((again(|| fstatvfs(&fd))?, jailed.read_only))
+            Ok(Figures {
+                kernel: again(|| fstatvfs(&fd))?,
+                read_only: jailed.read_only,
+                reserve: self.judge().map_or(0, |judge| judge.reserve()),
+            })
         })
     }
 
@@ -423,6 +449,8 @@ impl View {
         if !self.made(held.as_fd(), b"", SFlag::S_IFDIR) {
             return Err(Errno::EBUSY.into());
         }
+        exactly(&held, mode, DIR_MODE, |mode| held.chmod(place, mode))
+            .inspect_err(|_| self.unmake(place, &held, UnlinkatFlags::RemoveDir))
     }
 }
 
@@ -441,5 +469,3 @@ pub(super) fn seconds(time: u32) -> TimeSpec {
 pub(super) fn fstat(fd: &impl AsFd) -> Result<FileStat> {
     nix::sys::stat::fstat(fd)
 }
-        exactly(&held, mode, DIR_MODE, |mode| held.chmod(place, mode))
-            .inspect_err(|_| self.unmake(place, &held, UnlinkatFlags::RemoveDir))

@@ -209,6 +209,10 @@ impl Judge for Rules {
         self.max_file_size
     }
 
+    fn reserve(&self) -> u64 {
+        self.reserve_free.unwrap_or_default()
+    }
+
     fn appends_only(&self) -> bool {
         self.append_only
     }

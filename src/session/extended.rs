@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::statvfs::{FsFlags, Statvfs as FsFigures};
+use nix::sys::statvfs::FsFlags;
 
 use super::accounts::{EXPAND_PATH, HOME_DIRECTORY, USERS_GROUPS_BY_ID};
 use super::attrs::{Change, log_changes, set};
@@ -13,7 +13,7 @@ use super::dispatch::{Act, Run};
 use super::lines::{log_path, log_two_paths, trace, trace_ignored};
 use super::status::Status;
 use super::{Response, Session};
-use crate::fs::{File, Follow};
+use crate::fs::{Figures, File, Follow};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
@@ -110,8 +110,8 @@ fn statvfs(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     });
     log_path(Level::Info, "statvfs", &path);
     Ok(Box::new(move |view| {
-        let (fs, read_only) = view.statvfs(path.as_path())?;
-        Ok(Response::Statvfs(figures(&fs, read_only)))
+        let found = view.statvfs(path.as_path())?;
+        Ok(Response::Statvfs(figures(&found)))
     }))
 }
 
@@ -154,21 +154,23 @@ pub(super) fn asked_fstatvfs(
 
 /// The answer to fstatvfs.
 pub(super) fn of_file(file: &File) -> Result<Response, Errno> {
-    let (fs, read_only) = file.statvfs()?;
-    Ok(Response::Statvfs(figures(&fs, read_only)))
+    Ok(Response::Statvfs(figures(&file.statvfs()?)))
 }
 
-fn figures(fs: &FsFigures, read_only: bool) -> Statvfs {
+fn figures(found: &Figures) -> Statvfs {
+    let fs = &found.kernel;
     const READ_ONLY: u64 = 1;
     const NO_SUID: u64 = 2;
     let flag = |flag, bit| if fs.flags().contains(flag) { bit } else { 0 };
-    let read_only = if read_only { READ_ONLY } else { 0 };
+    let read_only = if found.read_only { READ_ONLY } else { 0 };
+    // Some file systems tell no fragment size.
+    let reserve = found.reserve.div_ceil(fs.fragment_size().max(1));
     Statvfs {
         f_bsize: fs.block_size(),
         f_frsize: fs.fragment_size(),
         f_blocks: fs.blocks(),
-        f_bfree: fs.blocks_free(),
-        f_bavail: fs.blocks_available(),
+        f_bfree: fs.blocks_free().saturating_sub(reserve),
+        f_bavail: fs.blocks_available().saturating_sub(reserve),
         f_files: fs.files(),
         f_ffree: fs.files_free(),
         f_favail: fs.files_available(),

@@ -247,6 +247,10 @@ impl Judge for Notes {
         answer
     }
 
+    fn reserve(&self) -> u64 {
+        0
+    }
+
     fn longest(&self) -> Option<u64> {
         self.rules.longest()
     }

@@ -38,6 +38,7 @@ mod rates;
 #[path = "../faults/raw.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod raw;
+mod reserve_told;
 mod secrets;
 mod sentences;
 mod storm;
