@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 
 use sftp_server::cli::{Jail, Request, Settings};
@@ -30,6 +31,11 @@ fn main() -> ExitCode {
         Ok(Request::Report { text, status }) => print(&text, status),
         Err(error) => {
             let mut message = error.to_string();
+            if message.contains(Errno::EMFILE.desc()) {
+                if let Some(cause) = limits::too_few_descriptors() {
+                    message = format!("{message}; {cause}");
+                }
+            }
             if error.is_logged() {
                 message = log::one_line(&message);
                 log::init(Level::Error, Target::Syslog(Facility::AUTH));
@@ -65,6 +71,9 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
             level: Level::Error,
             text,
         });
+    }
+    if let Some(message) = limits::too_few_descriptors() {
+        return fail(&message);
     }
     let mut view = match view(settings.jail, &login) {
         Ok(view) => view,

@@ -26,6 +26,16 @@ pub fn close_inherited() {
     }
 }
 
+/// What is to be said where the process may have too few descriptors for a session: some are needed for a moment alone, and what fails for
+/// want of one is often not what needs more.
+#[must_use]
+pub fn too_few_descriptors() -> Option<String> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    (limit < NEEDED).then(|| {
+        format!("too few descriptors: the limit (RLIMIT_NOFILE, ulimit -n) is {limit}, a session needs {NEEDED}")
+    })
+}
+
 /// No core file holds a client's data; `/proc/self/mem` and its like are hidden from the user's other processes, and from
 /// the client; no program that is executed gains privileges, which the other locks ask for too.
 ///
@@ -52,3 +62,5 @@ fn drop_environment() {
 /// The time zone, which is read when it is first needed.
 const KEPT: &str = "TZ";
 const MOST: u64 = 65_536;
+/// Descriptors of a session: the standard ones, the log, the runtime, signals, the root, a handle, and what resolves a path.
+const NEEDED: u64 = 16;

@@ -156,21 +156,29 @@ fn a_listing_without_descriptors_for_the_user_database_has_numbers_or_names_but_
 
 #[test]
 fn with_too_few_to_start_it_says_so_and_leaves() {
-    // 3 are stdin, stdout, stderr; whether 4 to 12 are enough is its own business, but it never hangs or crashes.
-    for descriptors in 3..13 {
-        let tree = Tree::new();
-        let finished = limited(&tree, descriptors).run(Stdio::null(), Stdio::piped());
-        let code = finished.status.code();
-        assert!(
-            matches!(code, Some(0 | 1 | 127)),
-            "{descriptors}: {finished:?}"
-        );
-        if code == Some(1) {
+    let tree = Tree::new();
+    for root in [&[][..], &["--root", "."]] {
+        for descriptors in 4..20 {
+            let launch = limited(&tree, descriptors).arg("--no-config").args(root);
+            let finished = launch.run(Stdio::null(), Stdio::piped());
+            let said = finished.stderr_text();
+            if descriptors >= 16 {
+                assert_eq!(finished.status.code(), Some(0), "{descriptors}: {said}");
+                continue;
+            }
+            assert_eq!(finished.status.code(), Some(1), "{descriptors}: {said}");
             assert_eq!(
-                finished.stderr_text().lines().count(),
-                1,
-                "{descriptors}: {finished:?}"
+                said,
+                format!(
+                    "sftp-server: too few descriptors: the limit (RLIMIT_NOFILE, ulimit -n) is {descriptors}, a session \
+                     needs 16\n"
+                )
             );
+    // So few that no file can be read that says more.
+    let config = tree.file("config.toml", "");
+    let launch = limited(&tree, 3).args(["--config".as_ref(), config.as_os_str()]);
+    let finished = launch.run(Stdio::null(), Stdio::piped());
+    assert!(!finished.status.success(), "{finished:?}");
         }
     }
 }
