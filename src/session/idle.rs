@@ -1,4 +1,4 @@
-//! How long a client has asked for nothing.
+//! How long nothing has come from a client. Bytes of a request that is not whole yet count, since a long one takes a slow client its time.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ impl Idle {
         Self(limit.map(since))
     }
 
-    /// What was asked for has just been answered.
+    /// Something has just come, or what was asked for has been answered.
     pub fn begin_again(&mut self) {
         if let Some(clock) = &mut self.0 {
             clock.since = Instant::now();
         }
     }
 
-    /// When the session ends if nothing is asked for until then.
+    /// When the session ends if nothing comes until then.
     #[must_use]
     pub fn end(&self) -> Option<Instant> {
         let clock = self.0.as_ref()?;

@@ -114,7 +114,7 @@ fn of_the_greeting_s_time_and_this_one_whichever_ends_first_counts() {
 }
 
 #[test]
-fn requests_keep_a_session_alive_and_bytes_of_one_do_not() {
+fn requests_keep_a_session_alive_and_so_do_bytes_of_one_that_keep_coming() {
     let tree = Tree::new();
     let mut server = launch(&tree, &["--idle-timeout", "2s"]).connect();
     let begun = Instant::now();
@@ -122,16 +122,38 @@ fn requests_keep_a_session_alive_and_bytes_of_one_do_not() {
         server.call(&request::stat("/")).attrs();
         std::thread::sleep(Duration::from_millis(100));
     }
-    // A packet that comes byte by byte, and would be whole after 40 s.
+    // A packet of a slow client, as long as sftp's WRITEs.
+    let handle = server.open("f", CREATE);
+    let content = vec![b'x'; 261_120];
+    let frame = request::write(&handle, 0, &content).frame(7);
+    for piece in frame.chunks(32 * 1024) {
+        server.send_raw(piece).unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    assert_eq!(server.receive().1.code(), code::OK);
+    assert!(tree.read("f") == content);
+    // One that stops in the middle is idle from then on.
     let begun = Instant::now();
+    let (half, _) = frame.split_at(frame.len() / 2);
+    server.send_raw(half).unwrap();
+    let log = ended(server, begun, Duration::from_millis(1_800));
+    in_order(&log, &["timeout: no request for 2s (--idle-timeout)"]);
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_for_ever_ends_with_the_session_s_time() {
+    let tree = Tree::new();
+    let flags = ["--idle-timeout", "2s", "--session-timeout", "4s"];
+    let begun = Instant::now();
+    let mut server = launch(&tree, &flags).connect();
     for byte in request::stat("x".repeat(400)).frame(1) {
         if server.send_raw(&[byte]).is_err() {
             break;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    let log = ended(server, begun, Duration::from_millis(1_800));
-    in_order(&log, &["timeout: no request for 2s (--idle-timeout)"]);
+    let log = ended(server, begun, Duration::from_secs(4));
+    in_order(&log, &["timeout: 4s since the start (--session-timeout)"]);
 }
 
 #[test]

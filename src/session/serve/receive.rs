@@ -58,6 +58,8 @@ impl Connection {
             Ok(0) | Err(Errno::ECONNRESET) => Ok(Received::End),
             Ok(count) => {
                 self.inbox.received(count);
+                // A long request of a slow client comes in many pieces.
+                self.idle.begin_again();
                 Ok(Received::Some)
             }
             Err(errno) => {
