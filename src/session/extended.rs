@@ -296,7 +296,8 @@ fn lsetstat(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     }))
 }
 
-/// `limits@openssh.com`: how long packets, reads and writes may be, and how many handles can be open.
+/// `limits@openssh.com`: how long packets, reads and writes may be, and how many handles can be open; of these never fewer than sftp has requests
+/// under way, since some of its versions have no more than so many.
 ///
 /// No fields.
 ///
@@ -317,7 +318,7 @@ fn limits(session: &mut Session, id: u32, _: Payload<'_>) -> Result<Response, St
         max_packet_length: MAX_PACKET as u64,
         max_read_length: MAX_DATA as u64,
         max_write_length: MAX_DATA as u64,
-        max_open_handles: session.handles.limit() as u64,
+        max_open_handles: session.handles.limit().max(WINDOW) as u64,
     }))
 }
 
@@ -341,3 +342,6 @@ fn copy_data(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Res
     let (copied, result) = copy.run();
     copy::answer(session, &request, copied, result)
 }
+
+/// sftp has so many requests under way, but from OpenSSH 8.6 to 10.2 no more than it is told that handles can be open.
+const WINDOW: usize = 64;

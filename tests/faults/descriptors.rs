@@ -42,14 +42,12 @@ fn opens_fail_in_words_and_as_many_handles_as_promised_can_be_had() {
         let mut server = limited(&tree, descriptors).connect();
         let promised = promised(&mut server);
         let (handles, status) = fill(&mut server, "f");
-        assert_eq!(
-            handles.len() as u64,
-            promised,
-            "of {descriptors} descriptors"
-        );
+        let most = handles.len() as u64;
+        // Of so many sftp has requests under way, whatever it is told.
+        assert_eq!(promised, most.max(64), "of {descriptors} descriptors");
         assert!(
-            promised >= u64::from(descriptors) - 16,
-            "{promised} of {descriptors}"
+            most >= u64::from(descriptors) - 16,
+            "{most} of {descriptors}"
         );
         assert_eq!(status.code, code::FAILURE);
         assert_eq!(status.text, "Failure: Too many open files");
@@ -101,8 +99,8 @@ fn failed_opens_lose_no_descriptors() {
             &Attrs::NONE.permissions(0o600),
         ));
     }
-    let promised = promised(&mut server);
-    assert_eq!(fill(&mut server, "f").0.len() as u64, promised);
+    let most = fill(&mut limited(&tree, 24).connect(), "f").0.len();
+    assert_eq!(fill(&mut server, "f").0.len(), most);
 }
 
 #[test]
@@ -174,11 +172,11 @@ fn with_too_few_to_start_it_says_so_and_leaves() {
                      needs 16\n"
                 )
             );
+        }
+    }
     // So few that no file can be read that says more.
     let config = tree.file("config.toml", "");
     let launch = limited(&tree, 3).args(["--config".as_ref(), config.as_os_str()]);
     let finished = launch.run(Stdio::null(), Stdio::piped());
     assert!(!finished.status.success(), "{finished:?}");
-        }
-    }
 }

@@ -7,6 +7,8 @@ use crate::support::wire::{Attrs, Fields, code, pflags};
 use crate::support::{Launch, Packet, Server, Tree, under_test};
 
 const CREATE: u32 = pflags::WRITE | pflags::CREAT | pflags::TRUNC;
+/// How many requests sftp has under way; of OpenSSH 8.6 to 10.2 no more than limits tells of handles.
+const WINDOW: u64 = 64;
 const REFUSED: &str = "Failure: Too many open files (--max-handles)";
 
 /// The fourth number that `limits@openssh.com` tells.
@@ -35,7 +37,7 @@ fn files_and_directories_count_together_and_what_is_refused_is_not_done() {
     let tree = Tree::new();
     tree.file("there", "content");
     let mut server = Server::with(&tree, ["--max-handles", "3"]);
-    assert_eq!(promised(&mut server), 3);
+    assert_eq!(promised(&mut server), WINDOW, "sftp takes it for more");
     let first = server.open("a", CREATE);
     let second = server.opendir(".");
     server.open("b", CREATE);
@@ -54,7 +56,7 @@ fn files_and_directories_count_together_and_what_is_refused_is_not_done() {
     server.close(&third);
     server.close(&first);
     server.opendir(".");
-    assert_eq!(promised(&mut server), 3, "whatever is open");
+    assert_eq!(promised(&mut server), WINDOW, "whatever is open");
     assert_eq!(tree.read("a"), b"data");
 }
 
@@ -74,16 +76,25 @@ fn opens_that_fail_take_nothing_of_it() {
 fn the_kernel_s_limit_stays_and_keeps_its_own_words() {
     let tree = Tree::new();
     let mut server = Launch::new(&tree)
-        .through(&["prlimit", "--nofile=32:32"])
+        .through(&["prlimit", "--nofile=128:128"])
         .args(["--max-handles", "1000"])
         .connect();
     let promised = promised(&mut server);
-    assert!((8..32).contains(&promised), "{promised}");
+    assert!((80..128).contains(&promised), "{promised}");
     for _ in 0..promised {
         server.open("f", CREATE);
     }
     let reply = server.call(&create("f"));
     assert_eq!(reply.status().text, "Failure: Too many open files");
+}
+
+#[test]
+fn limits_tells_the_number_where_it_is_no_less_than_sftp_has_requests_under_way() {
+    let tree = Tree::new();
+    for (most, told) in [(1, WINDOW), (2, WINDOW), (64, 64), (65, 65), (100, 100)] {
+        let mut server = Server::with(&tree, ["--max-handles", &most.to_string()]);
+        assert_eq!(promised(&mut server), told, "of {most}");
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn as_many_handles_as_limits_promises_can_be_opened_and_a_closed_one_makes_room(
     let tree = Tree::new();
     tree.file("file", "content");
     let mut server = Launch::new(&tree)
-        .through(&["prlimit", "--nofile=64:64"])
+        .through(&["prlimit", "--nofile=128:128"])
         .connect();
     let reply = server.call(&request::limits());
     let promised = u64::from_be_bytes(reply.extended()[24..32].try_into().unwrap());
@@ -193,7 +193,7 @@ fn as_many_handles_as_limits_promises_can_be_opened_and_a_closed_one_makes_room(
             reply => break reply,
         }
         assert!(
-            handles.len() <= 64,
+            handles.len() <= 128,
             "more files than the limit of the process"
         );
     };
@@ -208,7 +208,7 @@ fn as_many_handles_as_limits_promises_can_be_opened_and_a_closed_one_makes_room(
         assert_eq!(handles.len() as u64, promised);
     }
     let least = server.in_jail("the way to a file takes some for a moment", 30, 40);
-    assert!(handles.len() > least, "{} of 64", handles.len());
+    assert!(handles.len() > least, "{} of 128", handles.len());
     // Everything without a handle goes on.
     server.ok(&request::mkdir("d", &Attrs::NONE));
     server.close(&handles.pop().unwrap());
