@@ -3,7 +3,9 @@
 //! A session has a bucket for each direction. It holds the bytes of one second and fills all the time; whoever takes more than it holds waits
 //! until that has come in. So no more than `rate * (t + 1)` bytes pass in any `t` seconds, and a request longer than a second's bytes is served whole.
 //!
-//! An answer to READ waits behind a mark in the outbox, so that what was answered before it leaves. A WRITE waits where it has arrived.
+//! An answer to READ waits behind a mark in the outbox, so that what was answered before it leaves. The mark moves on as what stands behind it is
+//! paid for, so that a long answer leaves in slices: whoever watches the connection (sshd's ChannelTimeout) never sees it still for long.
+//! A WRITE waits where it has arrived.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -28,7 +30,12 @@ pub struct Meter {
 struct Held {
     /// They stand behind so many bytes that may leave.
     mark: usize,
+    /// They end behind so many bytes.
+    end: usize,
+    /// When the last of them is paid for.
     until: Instant,
+    /// When more of them are.
+    next: Instant,
 }
 
 impl Meter {
@@ -61,10 +68,31 @@ impl Meter {
             return;
         };
         let content = content(unsent.get(mark..).unwrap_or_default());
-        if let Some(until) = bucket.take(content, Instant::now()) {
-            let mark = self.held.map_or(mark, |held| held.mark);
-            self.held = Some(Held { mark, until });
+        let now = Instant::now();
+        if let Some(until) = bucket.take(content, now) {
+            self.held = Some(Held {
+                mark: self.held.map_or(mark, |held| held.mark),
+                end: unsent.len(),
+                until,
+                next: until,
+            });
+            self.let_go(now);
         }
+    }
+
+    /// Lets go what is paid for by now of the answers that are held back.
+    pub fn let_go(&mut self, now: Instant) {
+        let (Some(held), Some(bucket)) = (&mut self.held, &self.download) else {
+            return;
+        };
+        let rest = held.until.saturating_duration_since(now);
+        if rest.is_zero() {
+            self.held = None;
+            return;
+        }
+        let unpaid = usize::try_from(bucket.bytes_of(rest)).unwrap_or(usize::MAX);
+        held.mark = held.mark.max(held.end.saturating_sub(unpaid));
+        held.next = held.until.min(now + SLICE);
     }
 
     /// Those of the answers that may leave.
@@ -79,13 +107,14 @@ impl Meter {
     pub fn sent(&mut self, count: usize) {
         if let Some(held) = &mut self.held {
             held.mark = held.mark.saturating_sub(count);
+            held.end = held.end.saturating_sub(count);
         }
     }
 
-    /// Until when answers are held back, if any are.
+    /// Until when answers are held back, or some of them, if any are.
     #[must_use]
     pub fn held_until(&self) -> Option<Instant> {
-        self.held.map(|held| held.until)
+        self.held.map(|held| held.next)
     }
 
     /// All may leave.
@@ -136,6 +165,12 @@ impl Bucket {
         }
     }
 
+    /// How many bytes come in within so long, rounded up.
+    fn bytes_of(&self, time: Duration) -> u64 {
+        let bytes = (u128::from(self.rate.get()) * time.as_nanos()).div_ceil(NANOSECONDS);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
     /// Takes bytes, be they there or not; when they will have come in, if that is not yet.
     fn take(&mut self, bytes: u64, now: Instant) -> Option<Instant> {
         if bytes == 0 {
@@ -154,6 +189,8 @@ impl Bucket {
     }
 }
 
+/// How long nothing leaves of an answer that is held back: less than any time after which a connection counts as idle.
+const SLICE: Duration = Duration::from_millis(500);
 const BURST: Duration = Duration::from_secs(1);
 const NANOSECONDS: u128 = 1_000_000_000;
 /// In a DATA, before the data: the id and the length.

@@ -98,20 +98,23 @@ impl Raw {
         content
     }
 
+    /// Reads what has come, which is waited for; how much it is.
+    #[track_caller]
+    pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> usize {
+        let output = self.output.as_mut().expect("the output was closed");
+        let mut ends = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(PATIENCE).unwrap();
+        assert!(poll(&mut ends, patience).unwrap() > 0, "the server hangs");
+        output.read(bytes).unwrap()
+    }
+
     #[track_caller]
     fn read(&mut self, bytes: &mut [u8]) {
-        let deadline = Instant::now() + PATIENCE;
-        let output = self.output.as_mut().expect("the output was closed");
         let mut filled = 0;
         while filled < bytes.len() {
-            let mut ends = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-            let ready = poll(&mut ends, PollTimeout::from(500_u16)).unwrap();
-            assert!(Instant::now() < deadline, "the server hangs");
-            if ready > 0 {
-                let count = output.read(&mut bytes[filled..]).unwrap();
-                assert!(count > 0, "a reply, not the end of output");
-                filled += count;
-            }
+            let count = self.read_some(&mut bytes[filled..]);
+            assert!(count > 0, "a reply, not the end of output");
+            filled += count;
         }
     }
 

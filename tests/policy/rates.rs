@@ -139,6 +139,39 @@ fn what_is_longer_than_a_second_s_bytes_is_served_whole_and_what_is_behind_it_wa
 }
 
 #[test]
+fn a_long_answer_comes_in_slices_as_it_is_paid_for() {
+    let tree = Tree::new();
+    let content = content(261_120);
+    tree.file("f", &content);
+    let (rate, header) = (64 * K, 13);
+    for root in [&[][..], &["--root", "."]] {
+        let flags = [&["--download-rate", "64K"], root].concat();
+        let mut raw = Raw::start(&tree, &flags);
+        raw.push(&request::open("f", pflags::READ, &Attrs::NONE).frame(0));
+        let handle = raw.reply()[9..].to_vec();
+        let begun = Instant::now();
+        raw.push(&request::read(&handle, 0, 261_120).frame(1));
+        raw.push(&request::stat("f").frame(2));
+        let mut piece = vec![0; 64 * K];
+        let (mut came, mut last, mut longest) = (Vec::new(), begun, Duration::ZERO);
+        while came.len() < content.len() + header {
+            let count = raw.read_some(&mut piece);
+            came.extend_from_slice(&piece[..count]);
+            let allowed = rate + (rate as f64 * begun.elapsed().as_secs_f64()) as usize + 64;
+            assert!(came.len() <= allowed, "{} of {allowed}", came.len());
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        took(begun, least(content.len(), rate));
+        assert!(
+            longest < Duration::from_millis(1_500),
+            "{longest:?} of silence"
+        );
+        assert!(came[header..][..content.len()] == content);
+    }
+}
+
+#[test]
 fn each_direction_has_its_own_rate_and_all_handles_share_it() {
     let tree = Tree::new();
     tree.file("f", content(200 * K));

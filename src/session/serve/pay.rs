@@ -20,7 +20,7 @@ impl Connection {
         }
     }
 
-    /// Until when answers are held back, if any are.
+    /// Until when answers are held back, or some of them, if any are.
     pub(super) fn held_until(&self) -> Option<Instant> {
         self.meter.as_ref()?.held_until()
     }
@@ -49,7 +49,7 @@ impl Connection {
         }
     }
 
-    /// Waits until the answers that are held back may leave, or nobody is left to read them.
+    /// Waits until more of the answers that are held back may leave, or nobody is left to read them.
     pub(super) async fn hold(&mut self, until: Instant) -> Option<End> {
         tokio::select! {
             biased;
@@ -57,7 +57,9 @@ impl Connection {
             () = sleep_until(until) => {}
             () = self.output.abandoned() => self.lose_client(),
         }
-        self.release();
+        if let Some(meter) = &mut self.meter {
+            meter.let_go(Instant::now());
+        }
         None
     }
 
