@@ -11,14 +11,16 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, RenameFlags, renameat, renameat2};
+use nix::fcntl::{AtFlags, RenameFlags, renameat2};
 use nix::sys::stat::fstatat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::held::Held;
 use super::judge::{Deed, Effect};
+use super::kept::OwnMade;
+use super::linked::Arrived;
 use super::place::{Dirfd, Id, Place};
-use super::rename::move_to_free;
+use super::rename::{Moved, Moving, move_known, move_to_fresh};
 use super::unlisted::fresh;
 use super::{Answer, Error, FileStat, Result, View};
 
@@ -43,14 +45,8 @@ struct Aside<'p> {
 impl<'p> Aside<'p> {
     /// Moves what stands in `home` to a new name in `dir`.
     fn new(home: &'p Place<'p>, dir: BorrowedFd<'p>) -> Result<Self> {
-        let (name, flags) = (fresh(PREFIX), RenameFlags::RENAME_NOREPLACE);
-        match renameat2(home.dir(), &*home.name, dir, name.as_slice(), flags) {
-            // Without the flag: nobody can have foreseen the name.
-            Err(Errno::EINVAL | Errno::ENOSYS) => {
-                renameat(home.dir(), &*home.name, dir, name.as_slice())?;
-            }
-            moved => moved?,
-        }
+        let name = fresh(PREFIX);
+        move_to_fresh(home, &Place::of_upload(Dirfd::Held(dir), &name, b""))?;
         Ok(Self { home, dir, name })
     }
 
@@ -73,9 +69,29 @@ impl<'p> Aside<'p> {
 
     /// Gives it a name that is free.
     fn to(&self, place: &Place<'_>) -> Result<()> {
+        self.move_to(place, Moving::Named).map(drop)
+    }
+
+    fn move_to(&self, place: &Place<'_>, moving: Moving<'_>) -> Result<Moved> {
         let from = Place::of_upload(Dirfd::Held(self.dir), &self.name, b"");
         let to = Place::of_upload(Dirfd::Held(place.dir()), &place.name, b"");
-        move_to_free(&from, &to)
+        move_known(&from, &to, moving)
+    }
+
+    /// The same of `moved`, which this is: where the session made it, it is known again.
+    fn to_known(&self, place: &Place<'_>, moved: &Held, own: Option<OwnMade<'_>>) -> Result<()> {
+        let went = self.move_to(place, Moving::Known(moved.as_fd(), own.is_some()))?;
+        match (went, own) {
+            (Moved::Linked(arrived), Some(own)) => own.is_now(arrived),
+            // Some file systems number directories by their paths.
+            (Moved::Renamed, Some(own)) => {
+                if let Ok(fd) = moved.as_fd().try_clone_to_owned() {
+                    own.is_now(Arrived::Itself(fd));
+                }
+            }
+            (_, None) => {}
+        }
+        Ok(())
     }
 
     /// Gives it its name back, because of `error`. Where that is taken it keeps the one that it has, and that is told.
@@ -163,12 +179,15 @@ impl View {
         }
         let Some(there) = &there else {
             slashes(old, new, &moved)?;
+            let own = self.own_made(moved.as_fd());
             let aside = Aside::of(&moved, old, new.dir())?;
-            return aside.to(new).map_err(|errno| match errno {
-                // It has appeared meanwhile, and was not judged.
-                Errno::EEXIST => aside.back(Error::Link),
-                errno => aside.back(errno.into()),
-            });
+            return aside
+                .to_known(new, &moved, own)
+                .map_err(|errno| match errno {
+                    // It has appeared meanwhile, and was not judged.
+                    Errno::EEXIST => aside.back(Error::Link),
+                    errno => aside.back(errno.into()),
+                });
         };
         if taken == Taken::Refused {
             return Err(Errno::EEXIST.into());
@@ -192,6 +211,7 @@ impl View {
         (new, there): (&Place<'_>, &Held),
         how: UnlinkatFlags,
     ) -> Answer<()> {
+        let own = self.own_made(moved.as_fd());
         let aside = Aside::of(moved, old, new.dir())?;
         let identity = there.identity();
         match aside.exchange(new) {
@@ -210,7 +230,7 @@ impl View {
             // The file system cannot: for a moment nothing has the name.
             Err(Errno::EINVAL | Errno::ENOSYS) => {
                 let old = Aside::of(there, new, new.dir()).map_err(|error| aside.back(error))?;
-                if let Err(errno) = aside.to(new) {
+                if let Err(errno) = aside.to_known(new, moved, own) {
                     let error = old.back(errno.into());
                     return Err(aside.back(error));
                 }

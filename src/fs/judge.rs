@@ -7,10 +7,12 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::stat::SFlag;
+use nix::fcntl::openat;
+use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statvfs::fstatvfs;
 use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
 
+use super::kept::{ENTRY, Made};
 use super::ops::FileStat;
 use super::place::{Id, Place, kind};
 use super::{Answer, again};
@@ -194,6 +196,12 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether it tells the object from all that come after it: by when it came to be.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.birth.is_some()
+    }
+
     /// Of what has this name.
     pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
         Self::ask(dir, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -206,21 +214,35 @@ impl Identity {
     /// to be: its content, or by the rename itself. Where the file system makes a directory in several steps there is a little between them.
     /// What somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that. Where the file system
     /// does not know when it came to be, the time of its content has to do, which its owner can set.
-    pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Self> {
+    pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Made> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
         let found = statx(dir, name, flags, WANTED).ok()?;
-        let made = Self::told(&found);
+        if Self::told(&found).is_certain() {
+            return Self::is_new(&found, kind).then(|| Made {
+                identity: Self::told(&found),
+                kept: None,
+            });
+        }
+        let fd = match name {
+            b"" => dir.try_clone_to_owned().ok()?,
+            name => openat(dir, name, ENTRY, Mode::empty()).ok()?,
+        };
+        let found = statx(&fd, "", AtFlags::EMPTY_PATH, WANTED).ok()?;
+        Self::is_new(&found, kind).then(|| Made::of(fd)).flatten()
+    }
+
+    fn is_new(found: &Statx, kind: SFlag) -> bool {
         let same = SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT == kind;
         let written = nanoseconds(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
         let changed = nanoseconds(found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec);
-        let fresh = match made.birth {
+        let fresh = match Self::told(found).birth {
             Some((seconds, part)) => {
                 let birth = nanoseconds(seconds, part);
                 written <= birth && changed <= birth + MAKING
             }
             None => changed <= written + COARSE,
         };
-        (same && fresh).then_some(made)
+        same && fresh
     }
 
     /// Of what is open.
@@ -235,7 +257,7 @@ impl Identity {
             .map(Self::told)
     }
 
-    fn told(found: &Statx) -> Self {
+    pub(super) fn told(found: &Statx) -> Self {
         let device = nix::libc::makedev(found.stx_dev_major, found.stx_dev_minor);
         let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
         let birth = found.stx_btime;
@@ -378,10 +400,16 @@ pub trait Judge: fmt::Debug + Send + Sync {
     fn gone(&self, object: Identity);
 
     /// The session has made this object.
-    fn made(&self, object: Identity);
+    fn made(&self, object: Made);
+
+    /// How many objects it keeps by descriptors; none where it does not matter who made them.
+    fn keeps(&self) -> usize;
+
+    /// Whether the session made this object, for all that can be told.
+    fn owns(&self, object: Identity) -> bool;
 
     /// The object has taken the place of another, if that is known: whose that was, it is now.
-    fn replaced(&self, object: Identity, old: Option<Identity>);
+    fn replaced(&self, object: Made, old: Option<Identity>);
 }
 
 fn nanoseconds(seconds: i64, nanoseconds: u32) -> i128 {
@@ -393,7 +421,7 @@ const MAKING: i128 = 100_000_000;
 /// How far the times of what was made at one moment are apart, in nanoseconds, where one of them is kept in steps: of two seconds on FAT.
 const COARSE: i128 = 2_000_000_000;
 /// What is asked of an object.
-const WANTED: StatxFlags = StatxFlags::TYPE
+pub(super) const WANTED: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::INO)
     .union(StatxFlags::MTIME)
     .union(StatxFlags::CTIME)

@@ -12,7 +12,8 @@ use nix::unistd::{UnlinkatFlags, ftruncate};
 
 use super::exact::{FILE_MODE, exactly};
 use super::file::Guard;
-use super::judge::{self, Deed, Effect, Identity, Judge, Writing};
+use super::judge::{self, Deed, Effect, Identity, Writing};
+use super::kept::Made;
 use super::ops::{FileStat, fstat};
 use super::patience::is_hurried;
 use super::place::{Id, Place, kind};
@@ -303,7 +304,12 @@ impl View {
         how.mode = exact.unwrap_or(how.mode);
         let begun = uploads.begin(place, how, old.as_ref())?;
         if let (Some((fd, _)), None) = (&begun, there) {
-            finish_new(fd, exact, self.judge())?;
+            set_exactly(fd, exact)?;
+        }
+        if let (Some((fd, pending)), None, Some(judge)) = (&begun, there, self.judge_of_own()) {
+            if let Some(made) = pending.made(fd) {
+                judge.made(made);
+            }
         }
         Ok(begun)
     }
@@ -318,22 +324,22 @@ impl View {
             Err(Error::Kernel(Errno::EEXIST)) => return Err(Error::Link),
             opened => opened?,
         };
-        finish_new(&fd, exact, self.judge())
+        set_exactly(&fd, exact)
             .inspect_err(|_| self.unmake(place, &fd, UnlinkatFlags::NoRemoveDir))?;
+        if let Some(judge) = self.judge_of_own() {
+            if let Some(identity) = Identity::of(fd.as_fd()) {
+                judge.made(Made::at(place.dir(), &place.name, identity));
+            }
+        }
         Ok(fd)
     }
 }
 
-/// Gives a new file its exact mode, and tells of it who is asked.
-fn finish_new(fd: &OwnedFd, exact: Option<u32>, judge: Option<&Arc<dyn Judge>>) -> Answer<()> {
+/// Gives a new file its exact mode.
+fn set_exactly(fd: &OwnedFd, exact: Option<u32>) -> Answer<()> {
     if let Some(mode) = exact {
         // A default ACL has taken bits, or the umask.
         exactly(fd, mode, FILE_MODE, |mode| Ok(fchmod(fd, mode)?))?;
-    }
-    if let Some(judge) = judge {
-        if let Some(made) = Identity::of(fd.as_fd()) {
-            judge.made(made);
-        }
     }
     Ok(())
 }

@@ -433,10 +433,11 @@ impl View {
     /// Tells of what was just made by this name, and whether it is still there.
     fn made(&self, dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> bool {
         let made = Identity::of_new(dir, name, kind);
-        if let (Some(judge), Some(made)) = (self.judge(), made) {
+        let stands = made.is_some();
+        if let (Some(judge), Some(made)) = (self.judge_of_own(), made) {
             judge.made(made);
         }
-        made.is_some()
+        stands
     }
 
     /// Gives the directory that was just made in `place` its mode, whatever umask and default ACL have left of it.

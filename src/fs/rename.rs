@@ -1,5 +1,6 @@
 //! Renaming: with and without replacing, race-free, also where the file system lacks the flags for it.
 
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -9,6 +10,7 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::aside::Taken;
 use super::judge::{Deed, Effect};
+use super::linked::{Arrived, lacks_links, link};
 use super::mounts::is_mounted;
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
@@ -126,12 +128,47 @@ impl View {
 
 /// Renames to a name that is free.
 pub(super) fn move_to_free(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+    move_known(old, new, Moving::Named).map(drop)
+}
+
+/// The same; how it got there.
+pub(super) fn move_known(old: &Place<'_>, new: &Place<'_>, moving: Moving<'_>) -> Result<Moved> {
     let flags = RenameFlags::RENAME_NOREPLACE;
     match renameat2(old.dir(), &*old.entry(), new.dir(), &*new.entry(), flags) {
         // EINVAL is said by file systems without RENAME_NOREPLACE, and where a directory would go into itself.
-        Err(Errno::EINVAL | Errno::ENOSYS) => rename_without_flags(old, new),
-        result => result,
+        Err(Errno::EINVAL | Errno::ENOSYS) => rename_without_flags(old, new, moving),
+        result => result.map(|()| Moved::Renamed),
     }
+}
+
+/// Renames to a name that nobody can have foreseen.
+pub(super) fn move_to_fresh(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+    let flags = RenameFlags::RENAME_NOREPLACE;
+    match renameat2(old.dir(), &*old.name, new.dir(), &*new.name, flags) {
+        // Without the flag, and not by link(2), after which some file systems know the file by another number.
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            renameat(old.dir(), &*old.name, new.dir(), &*new.name)
+        }
+        moved => moved,
+    }
+}
+
+/// What is moved to a name that is free.
+#[derive(Clone, Copy)]
+pub(super) enum Moving<'f> {
+    /// Whatever stands there.
+    Named,
+    /// What is open by this descriptor; whether it is to be known again, come what may.
+    Known(BorrowedFd<'f>, bool),
+}
+
+/// How it got there.
+#[derive(Debug)]
+pub(super) enum Moved {
+    /// By rename(2).
+    Renamed,
+    /// By link(2), and its old name is gone.
+    Linked(Arrived),
 }
 
 /// Renames, replacing what stands there.
@@ -140,7 +177,7 @@ pub(super) fn replace_name(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
 }
 
 /// For file systems that cannot refuse to replace: a file gets its new name by link(2), which never replaces.
-fn rename_without_flags(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
+fn rename_without_flags(old: &Place<'_>, new: &Place<'_>, moving: Moving<'_>) -> Result<Moved> {
     let forget_new = |_: &Errno| {
         let _ = unlinkat(new.dir(), &*new.name, UnlinkatFlags::NoRemoveDir);
     };
@@ -149,14 +186,23 @@ fn rename_without_flags(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
         // Directories have no links. All that a rename of one can replace is an empty directory.
         return match new.lstat() {
             Ok(_) => Err(Errno::EEXIST),
-            Err(Errno::ENOENT) => renameat(old.dir(), &*from, new.dir(), &*to),
+            Err(Errno::ENOENT) => {
+                renameat(old.dir(), &*from, new.dir(), &*to).map(|()| Moved::Renamed)
+            }
             Err(errno) => Err(errno),
         };
     }
-    match linkat(old.dir(), &*old.name, new.dir(), &*to, AtFlags::empty()) {
-        Ok(()) => unlinkat(old.dir(), &*from, UnlinkatFlags::NoRemoveDir).inspect_err(forget_new),
+    let linked = match moving {
+        Moving::Named => linkat(old.dir(), &*old.name, new.dir(), &*to, AtFlags::empty())
+            .map(|()| Arrived::Unknown),
+        Moving::Known(fd, surely) => link(old, new, fd, surely),
+    };
+    match linked {
+        Ok(arrived) => unlinkat(old.dir(), &*from, UnlinkatFlags::NoRemoveDir)
+            .inspect_err(forget_new)
+            .map(|()| Moved::Linked(arrived)),
         // No hard links here either: the name is reserved by an empty file, which the rename replaces.
-        Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
+        Err(errno) if lacks_links(errno) => {
             let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
             drop(openat(
                 new.dir(),
@@ -164,7 +210,8 @@ fn rename_without_flags(old: &Place<'_>, new: &Place<'_>) -> Result<()> {
                 flags,
                 Mode::S_IRUSR | Mode::S_IWUSR,
             )?);
-            renameat(old.dir(), &*from, new.dir(), &*to).inspect_err(forget_new)
+            renameat(old.dir(), &*from, new.dir(), &*to).inspect_err(forget_new)?;
+            Ok(Moved::Renamed)
         }
         Err(errno) => Err(errno),
     }

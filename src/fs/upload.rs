@@ -19,12 +19,14 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::dress::dress;
 use super::held::Held;
 use super::judge::{Deed, Effect, Identity, Judge, Verdict};
+use super::kept::{Made, OwnMade};
+use super::linked::Arrived;
 use super::mounts::is_mounted;
 use super::open::OpenHow;
 use super::ops::{FileStat, fstat};
 use super::place::{Dirfd, Id, Last, Place, kind};
 use super::protect::{Change, Protect};
-use super::rename::{move_to_free, replace_name};
+use super::rename::{Moved, Moving, move_known, move_to_fresh, replace_name};
 use super::resolve::Aim;
 use super::unlisted::{claim, release, unlisted};
 use super::{Answer, Result, View};
@@ -114,6 +116,13 @@ impl Drop for Pending {
 }
 
 impl Pending {
+    /// The file, as what the session has made.
+    pub(super) fn made(&self, file: &OwnedFd) -> Option<Made> {
+        let upload = self.uploads.get(self.serial)?;
+        let identity = Identity::of(file.as_fd())?;
+        Some(Made::at(upload.dir.as_fd(), &upload.hidden, identity))
+    }
+
     /// Gives the file the name that it was opened by.
     ///
     /// # Errors
@@ -154,9 +163,9 @@ impl Upload {
                 protect.judge(at, there.as_ref().ok().map(Id::of), Change::Make)?;
             }
             match there {
-                Err(Errno::ENOENT) => match move_to_free(&from, &to) {
+                Err(Errno::ENOENT) => match self.take_free(judge, (&from, &to), file) {
                     Err(Errno::EEXIST) => {}
-                    result => return Ok(result.and_then(|()| self.arrived(&to))?),
+                    result => return Ok(result?),
                 },
                 Ok(_) if self.exclusive => return Err(Errno::EEXIST.into()),
                 Ok(there) => {
@@ -170,9 +179,9 @@ impl Upload {
                     // If another process has changed it meanwhile, what was replaced is not known.
                     let old = old.filter(|_| held.as_ref().is_some_and(Held::is_nameless));
                     self.arrived(&to)?;
-                    if let Some(judge) = judge {
+                    if let Some(judge) = judge.filter(|judge| judge.keeps() > 0) {
                         if let Some(file) = Identity::of(file.as_fd()) {
-                            judge.replaced(file, old);
+                            judge.replaced(Made::at(to.dir(), &to.name, file), old);
                         }
                     }
                     return Ok(());
@@ -181,6 +190,29 @@ impl Upload {
             }
         }
         Err(Errno::EAGAIN.into())
+    }
+
+    /// Gives it its name, which nothing has.
+    ///
+    /// # Errors
+    /// `ESTALE` where something else has it by now; as renameat2(2).
+    fn take_free(
+        &self,
+        judge: Option<&Arc<dyn Judge>>,
+        (from, to): (&Place<'_>, &Place<'_>),
+        file: &OwnedFd,
+    ) -> Result<()> {
+        let own = OwnMade::of(judge, file.as_fd());
+        match move_known(from, to, Moving::Known(file.as_fd(), own.is_some()))? {
+            Moved::Renamed => self.arrived(to),
+            Moved::Linked(Arrived::Another) => Err(Errno::ESTALE),
+            Moved::Linked(arrived) => {
+                if let Some(own) = own {
+                    own.is_now(arrived);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Whether it is what has its name now: a rename goes by names, and the last look at the unlisted one was before.
@@ -349,7 +381,7 @@ impl Uploads {
         if upload.id != id {
             upload.stands()?;
             let to = Place::of_upload(Dirfd::Held(dir.as_fd()), &upload.hidden, new.canonical());
-            move_to_free(&upload.place(&upload.hidden), &to)?;
+            move_to_fresh(&upload.place(&upload.hidden), &to)?;
         }
         upload.dir = Arc::new(dir);
         upload.id = id;

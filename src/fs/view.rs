@@ -184,6 +184,11 @@ impl View {
         self.judging.judge.as_ref()
     }
 
+    /// Who is asked, where it matters what the session made.
+    pub(super) fn judge_of_own(&self) -> Option<&Arc<dyn Judge>> {
+        self.judge().filter(|judge| judge.keeps() > 0)
+    }
+
     /// Whether somebody is asked before anything is done.
     #[must_use]
     pub fn is_judged(&self) -> bool {
@@ -229,7 +234,7 @@ impl View {
         match &self.kind {
             Kind::Host(_) => 2,
             // Two paths are walked for a rename, and what stands there is held.
-            Kind::Jail(_) => 2 * OPEN + 4,
+            Kind::Jail(_) => 2 * OPEN + 4 + self.judge().map_or(0, |judge| judge.keeps()),
         }
     }
 

@@ -13,7 +13,7 @@ use super::own::Own;
 use super::{
     Args, Invalid, append_only, deny, hide, max_file_size, no_delete, no_overwrite, reserve_free,
 };
-use crate::fs::{Answer, Deed, Effect, Identity, Judge, Modes, Refusal, Verdict, Writing};
+use crate::fs::{Answer, Deed, Effect, Identity, Judge, Made, Modes, Refusal, Verdict, Writing};
 
 /// What the rules forbid, and what the session made, which some of them leave to it.
 #[derive(Debug, Default)]
@@ -102,6 +102,11 @@ impl Rules {
             true => Some("--dir-mode"),
             false => Some("--file-mode"),
         }
+    }
+
+    /// Whether it matters who made an object.
+    fn goes_by_own(&self) -> bool {
+        self.no_delete || self.append_only || self.drop_box
     }
 
     /// The first rule that forbids any of this, in the order of the manual's table.
@@ -218,7 +223,7 @@ impl Judge for Rules {
     }
 
     fn goes_by_object(&self, deeds: &[Deed<'_>]) -> bool {
-        let own = self.no_delete || self.append_only || self.drop_box;
+        let own = self.goes_by_own();
         deeds.iter().any(|deed| {
             let ends_a_name =
                 matches!(deed.effect, Effect::Remove | Effect::Move | Effect::Replace);
@@ -232,15 +237,26 @@ impl Judge for Rules {
         self.own.remove(object);
     }
 
-    fn made(&self, object: Identity) {
+    fn made(&self, object: Made) {
         self.own.add(object);
     }
 
-    fn replaced(&self, object: Identity, old: Option<Identity>) {
+    fn keeps(&self) -> usize {
+        match self.goes_by_own() {
+            true => self.own.most_kept(),
+            false => 0,
+        }
+    }
+
+    fn owns(&self, object: Identity) -> bool {
+        self.own.is(object)
+    }
+
+    fn replaced(&self, object: Made, old: Option<Identity>) {
         if old.is_some_and(|old| self.own.is(old)) {
             self.own.add(object);
         } else {
-            self.own.remove(object);
+            self.own.remove(object.identity);
         }
         // It had one name.
         if let Some(old) = old {

@@ -13,8 +13,8 @@ use super::dispatch::REQUESTS;
 use super::extended::EXTENSIONS;
 use super::status::Status;
 use crate::fs::{
-    self, Answer, Deed, Effect, Identity, Judge, Modes, Refusal, Result as KernelResult, Verdict,
-    View, Writing,
+    self, Answer, Deed, Effect, Identity, Judge, Made, Modes, Refusal, Result as KernelResult,
+    Verdict, View, Writing,
 };
 use crate::identity::Login;
 use crate::policy::{Operation, Policy, Rules};
@@ -265,9 +265,17 @@ impl Judge for Notes {
 
     fn gone(&self, _: Identity) {}
 
-    fn made(&self, _: Identity) {}
+    fn made(&self, _: Made) {}
 
-    fn replaced(&self, _: Identity, _: Option<Identity>) {}
+    fn keeps(&self) -> usize {
+        0
+    }
+
+    fn owns(&self, object: Identity) -> bool {
+        self.rules.owns(object)
+    }
+
+    fn replaced(&self, _: Made, _: Option<Identity>) {}
 }
 
 fn effect(effect: Effect) -> &'static str {

@@ -32,6 +32,7 @@ mod modes_refused;
 mod mount_points;
 mod operations;
 mod own_names;
+mod own_numbers;
 mod own_raced;
 mod races;
 mod rates;

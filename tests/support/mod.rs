@@ -14,6 +14,7 @@ pub(crate) mod content;
 pub(crate) mod examples;
 pub(crate) mod fault;
 pub(crate) mod log;
+pub(crate) mod mounted;
 pub(crate) mod packet;
 pub(crate) mod program;
 pub(crate) mod request;
