@@ -359,3 +359,27 @@ fn what_gets_the_inode_between_verdict_and_open_is_not_opened() {
     assert_ne!(status.code, 0);
     assert_eq!(fs::read(&own).unwrap(), b"foreign");
 }
+
+#[test]
+fn an_own_directory_takes_along_what_others_have_put_into_it_and_that_stays() {
+    for flag in ["--no-delete", "--drop-box", "--append-only"] {
+        let tree = Tree::new();
+        let flags = ["--root", ".", flag];
+        let mut server = Server::with(&tree, flags);
+        server.ok(&mkdir("own", &Attrs::NONE));
+        let mut other = Server::with(&tree, flags);
+        let handle = other.open("own/foreign", WRITE | CREAT | EXCL);
+        other.ok(&write(&handle, 0, "content"));
+        other.close(&handle);
+        server.ok(&rename("own", "moved"));
+        assert_eq!(tree.read("moved/foreign"), b"content", "{flag}");
+        for packet in [
+            remove("moved/foreign"),
+            rename("moved/foreign", "x"),
+            rmdir("moved"),
+        ] {
+            assert_ne!(server.code(&packet), 0, "{flag}: {packet:?}");
+        }
+        assert_eq!(tree.read("moved/foreign"), b"content", "{flag}");
+    }
+}
