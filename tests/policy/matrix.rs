@@ -240,7 +240,7 @@ impl Played<'_> {
         }
     }
 
-    /// What stands on the disk without rules, with the modes that the rules give to what is made.
+    /// What stands on the disk without rules, with the modes and times that the rules give to what is made.
     fn expected(&self, op: Op) -> State {
         let free = self.free(op);
         let mut expected = free.after.clone();
@@ -250,6 +250,15 @@ impl Played<'_> {
         for (_, entry) in made {
             if let Some(mode) = mode_of_new(self.rules, op, self.cell.1) {
                 entry.mode = mode;
+            }
+        }
+        let copies = matches!(op, Op::CopyFile(..) | Op::CopyFileOnto(_));
+        if copies && self.rules.contains(&Rule::IgnoreTimes) {
+            // What is copied then is of now.
+            for (name, entry) in &mut expected {
+                if free.before.get(name) != Some(&*entry) {
+                    entry.mtime = (0, 0);
+                }
             }
         }
         expected
