@@ -213,11 +213,6 @@ impl Played<'_> {
                 }
                 plainly(&self.answer.words) == plainly(&absent.words) && self.is_untouched()
             }
-            Verdict::Replaced => {
-                let (link, moved) = (object.link().unwrap_or_default(), "own2");
-                let done = self.answer.is_success() && !self.after.contains_key(moved);
-                done && self.after.get(link) == free.before.get(moved)
-            }
             Verdict::Ignored => {
                 let kept = self
                     .answer

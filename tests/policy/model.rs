@@ -42,8 +42,6 @@ pub(crate) enum Verdict {
     AsAbsent,
     /// OK, and nothing changed
     Ignored,
-    /// OK, and `own2` has taken the place of the link
-    Replaced,
     /// As without rules, without the names that the session may not know
     OwnNames,
     VisibleNames,
@@ -264,9 +262,9 @@ fn verdicts(rule: Rule, op: Op, thing: Thing, object: Object, way: Way) -> Vec<V
             }
             _ => vec![denied("--deny")],
         },
-        // A link to what is hidden leads to nothing, and such a link gives way to a RENAME.
+        // What a link to what is hidden leads to makes no difference to a RENAME: the name is taken.
         Rule::Hide if way == Way::Link && object.thing().named && op == Op::RenameOnto => {
-            vec![Verdict::Replaced]
+            vec![Verdict::Free]
         }
         // A directory is not copied, whatever stands where the copy was to be.
         Rule::Hide
