@@ -16,6 +16,7 @@ mod home;
 mod judge;
 mod kept;
 mod linked;
+mod linkless;
 mod mounts;
 mod open;
 mod ops;

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -14,6 +15,7 @@ use super::exact::{FILE_MODE, exactly};
 use super::file::Guard;
 use super::judge::{self, Deed, Effect, Identity, Writing};
 use super::kept::Made;
+use super::linkless::{MOMENT, Opened, look_at};
 use super::ops::{FileStat, fstat};
 use super::patience::is_hurried;
 use super::place::{Id, Place, kind};
@@ -122,7 +124,7 @@ impl View {
                     ..Guard::default()
                 };
                 let appends = how.has(OFlag::O_APPEND);
-                let fd = create(place, how)?;
+                let fd = self.opened(place, how, || create(place, how))?;
                 if self.guards_processes() {
                     self.spares_processes(&fstat(&fd)?, writes, || Ok(&fd))?;
                 }
@@ -185,10 +187,12 @@ impl View {
                 }
                 // By the name it was plain a moment ago; another process may have put a FIFO there since.
                 if !(writes || creates) || guard.protect.is_none() {
-                    return Ok(File::plain(create(place, how)?, appends, guard)?);
+                    let fd = self.opened(place, how, || create(place, how))?;
+                    return Ok(File::plain(fd, appends, guard)?);
                 }
                 // Or what is protected.
-                let fd = self.open_judged(place, how, there.as_ref())?;
+                let fd =
+                    self.opened(place, how, || self.open_judged(place, how, there.as_ref()))?;
                 return Ok(File::plain(fd, appends, guard)?);
             };
             let deeds = how.effects(there.is_some()).into_iter();
@@ -226,7 +230,7 @@ impl View {
                     }
                 }
             }
-            let fd = self.open_judged(place, how, there.as_ref())?;
+            let fd = self.opened(place, how, || self.open_judged(place, how, there.as_ref()))?;
             Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
         };
         if how.whole.is_some() {
@@ -238,6 +242,35 @@ impl View {
         } else {
             self.act(path, aim, intent, open)
         }
+    }
+
+    /// What `open` opens for writing; again where that only has its name until another session has renamed a file there.
+    fn opened(
+        &self,
+        place: &Place<'_>,
+        how: OpenHow,
+        open: impl Fn() -> Answer<OwnedFd>,
+    ) -> Answer<OwnedFd> {
+        let mut fd = open()?;
+        // The kernel's own file systems need no such files.
+        if how.access() == OFlag::O_RDONLY || self.serves_remotely(&fd) != Some(true) {
+            return Ok(fd);
+        }
+        for tries in 0..RENAMING {
+            match look_at(&fd, place) {
+                Opened::Stays => break,
+                // Numbers that differ for ever tell nothing.
+                Opened::Replaced if tries >= REPLACED => break,
+                Opened::Replaced | Opened::Reserved => {}
+            }
+            if is_hurried() {
+                return Err(Error::Long);
+            }
+            drop(fd);
+            thread::sleep(MOMENT);
+            fd = open()?;
+        }
+        Ok(fd)
     }
 
     /// Opens, and empties, what was judged and nothing else; creates where nothing stood.
@@ -409,4 +442,8 @@ pub(super) fn is_plain(stat: &FileStat) -> Result<()> {
     }
 }
 
+/// How often a file is opened again while it is renamed over, each after a [`MOMENT`].
+const RENAMING: usize = 1000;
+/// How often of these because something else has its name.
+const REPLACED: usize = 3;
 const CLOSED: Refusal = Refusal::Forbidden("the directory cannot be written (--atomic-upload)");

@@ -4,13 +4,14 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
-use nix::sys::stat::{Mode, SFlag};
+use nix::fcntl::{AtFlags, RenameFlags, renameat, renameat2};
+use nix::sys::stat::SFlag;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::aside::Taken;
 use super::judge::{Deed, Effect};
 use super::linked::{Arrived, lacks_links, link};
+use super::linkless;
 use super::mounts::is_mounted;
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
@@ -160,6 +161,8 @@ pub(super) enum Moving<'f> {
     Named,
     /// What is open by this descriptor; whether it is to be known again, come what may.
     Known(BorrowedFd<'f>, bool),
+    /// The same of a file whose new name is not to be seen before all of it is there.
+    Upload(BorrowedFd<'f>, bool),
 }
 
 /// How it got there.
@@ -195,23 +198,16 @@ fn rename_without_flags(old: &Place<'_>, new: &Place<'_>, moving: Moving<'_>) ->
     let linked = match moving {
         Moving::Named => linkat(old.dir(), &*old.name, new.dir(), &*to, AtFlags::empty())
             .map(|()| Arrived::Unknown),
-        Moving::Known(fd, surely) => link(old, new, fd, surely),
+        Moving::Known(fd, surely) | Moving::Upload(fd, surely) => link(old, new, fd, surely),
     };
     match linked {
         Ok(arrived) => unlinkat(old.dir(), &*from, UnlinkatFlags::NoRemoveDir)
             .inspect_err(forget_new)
             .map(|()| Moved::Linked(arrived)),
-        // No hard links here either: the name is reserved by an empty file, which the rename replaces.
+        // No hard links here either.
         Err(errno) if lacks_links(errno) => {
-            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-            drop(openat(
-                new.dir(),
-                &*to,
-                flags,
-                Mode::S_IRUSR | Mode::S_IWUSR,
-            )?);
-            renameat(old.dir(), &*from, new.dir(), &*to).inspect_err(forget_new)?;
-            Ok(Moved::Renamed)
+            let seen = !matches!(moving, Moving::Upload(..));
+            linkless::rename(old, new, seen).map(|()| Moved::Renamed)
         }
         Err(errno) => Err(errno),
     }

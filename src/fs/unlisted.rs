@@ -34,12 +34,12 @@ pub(super) fn fresh(prefix: &[u8]) -> Vec<u8> {
 /// Between its creation and this another session may list it. Where the file system has no locks, or those of other hosts are not told, it is
 /// listed all the time.
 pub(super) fn claim(file: impl AsFd) {
-    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&lock(libc::F_WRLCK)));
+    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&lock(libc::F_WRLCK, CLAIMED)));
 }
 
 /// Gives that up, since the file has its name: whoever waits for it may lock all of it at once.
 pub(super) fn release(file: impl AsFd) {
-    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&lock(libc::F_UNLCK)));
+    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&lock(libc::F_UNLCK, CLAIMED)));
 }
 
 /// Whether an entry of a directory is a file that a session is writing. What cannot be opened is none, for all that can be told.
@@ -58,21 +58,24 @@ fn is_claimed(dir: BorrowedFd<'_>, name: &[u8]) -> Result<bool> {
         Errno::EACCES => open(OFlag::O_WRONLY),
         errno => Err(errno),
     })?;
-    let mut found = lock(libc::F_RDLCK);
+    let mut found = lock(libc::F_RDLCK, CLAIMED);
     fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
     Ok(i32::from(found.l_type) != libc::F_UNLCK)
 }
 
-fn lock(kind: i32) -> flock {
+/// A lock of one byte.
+pub(super) fn lock(kind: i32, byte: i64) -> flock {
     flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: i64::MAX - 1,
+        l_start: byte,
         l_len: 1,
         l_pid: 0,
     }
 }
 
+/// The byte that is locked.
+const CLAIMED: i64 = i64::MAX - 1;
 /// With 16 hexadecimal digits behind it.
 const PREFIX: &[u8] = b".sftp-server-upload.";
 /// Neither waiting for a peer nor for a lease, nor following a link.

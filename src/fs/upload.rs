@@ -203,7 +203,7 @@ impl Upload {
         file: &OwnedFd,
     ) -> Result<()> {
         let own = OwnMade::of(judge, file.as_fd());
-        match move_known(from, to, Moving::Known(file.as_fd(), own.is_some()))? {
+        match move_known(from, to, Moving::Upload(file.as_fd(), own.is_some()))? {
             Moved::Renamed => self.arrived(to),
             Moved::Linked(Arrived::Another) => Err(Errno::ESTALE),
             Moved::Linked(arrived) => {

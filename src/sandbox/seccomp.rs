@@ -124,6 +124,11 @@ const RENAME: Condition = OneOf(&[Argument::lacks(
     4,
     !(libc::RENAME_NOREPLACE | libc::RENAME_EXCHANGE),
 )]);
+/// Nobody is waited for.
+const TURN: Condition = OneOf(&[
+    Argument::is(1, (libc::LOCK_EX | libc::LOCK_NB) as u32),
+    Argument::is(1, libc::LOCK_UN as u32),
+]);
 /// Not `AT_EMPTY_PATH` and `AT_SYMLINK_FOLLOW`, by which a file that is open gets a name where it had none.
 const NAMES: Condition = OneOf(&[Argument::is(4, 0)]);
 /// Not `O_NOTIFICATION_PIPE`, which is `O_EXCL`, nor packets.
@@ -332,6 +337,12 @@ pub const SEEN: &[Row] = &[
 
 /// What is made elsewhere: by other C libraries, kernels, architectures, name services, and in failures.
 pub const ELSEWHERE: &[Row] = &[
+    // File systems of FUSE.
+    (
+        libc::SYS_flock,
+        TURN,
+        "RENAME where nothing refuses to replace: whose turn it is",
+    ),
     // Other kernels, architectures and C libraries.
     (
         libc::SYS_fstat,

@@ -25,6 +25,7 @@ mod device;
 mod full_disk;
 mod garbage;
 mod interrupted;
+mod linkless;
 mod memory;
 mod raw;
 mod reflinks;
