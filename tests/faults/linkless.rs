@@ -94,7 +94,7 @@ fn a_rename_never_takes_the_place_of_what_another_session_has_just_put_there() {
     for round in 0..400 {
         assert_eq!(put(&mut renames, "old", "renamed"), code::OK);
         renames.send(&rename("old", "new"));
-        let until = Instant::now() + Duration::from_micros(50 * (round % 30));
+        let until = Instant::now() + Duration::from_micros(100 * (round % 60));
         while Instant::now() < until {}
         let put = put(&mut puts, "new", "of the put");
         let renamed = renames.receive().1.code();
@@ -105,18 +105,17 @@ fn a_rename_never_takes_the_place_of_what_another_session_has_just_put_there() {
                 b"of the put",
                 "round {round}: rename {renamed}"
             );
-        } else {
-            assert_eq!(
-                tree.read("new"),
-                b"renamed",
-                "round {round}: rename {renamed}"
-            );
+        } else if renamed == code::OK {
+            assert_eq!(tree.read("new"), b"renamed", "round {round}");
         }
         if renamed != code::OK {
             assert_eq!(tree.read("old"), b"renamed", "round {round}");
             fs::remove_file(tree.at("old")).unwrap();
         }
-        fs::remove_file(tree.at("new")).unwrap();
+        // Where both were refused nothing need be left of it.
+        if tree.has("new") {
+            fs::remove_file(tree.at("new")).unwrap();
+        }
     }
     assert!(both > 0, "no put came behind a rename");
 }
@@ -128,10 +127,14 @@ fn of_sessions_that_take_one_name_at_once_one_wins() {
     let flags = ["--atomic-upload", "--no-overwrite"];
     let mut servers = [Server::with(tree, flags), Server::with(tree, flags)];
     for round in 0..100 {
-        for (index, server) in servers.iter_mut().enumerate() {
+        let begin = |index: usize, server: &mut Server| {
             let handle = server.open("target", WRITE | CREAT);
             server.ok(&write(&handle, 0, format!("of {index}")));
-            server.send(&close(&handle));
+            handle
+        };
+        let handles = [begin(0, &mut servers[0]), begin(1, &mut servers[1])];
+        for (server, handle) in servers.iter_mut().zip(&handles) {
+            server.send(&close(handle));
         }
         let codes = servers.each_mut().map(|server| server.receive().1.code());
         let won = codes.iter().filter(|code| **code == code::OK).count();
