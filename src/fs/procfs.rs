@@ -11,7 +11,7 @@
 //! Source: proc(5); linux/fs/proc/base.c.
 
 use std::os::fd::AsFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -42,22 +42,24 @@ impl Procfs {
 
     /// Forgets what is known, since something was mounted.
     pub(super) fn forget(&self) {
-        self.others
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.others().clear();
+    }
+
+    fn others(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has(&self, device: u64, file: impl AsFd) -> Answer<bool> {
         if major(device) != 0 {
             return Ok(false);
         }
-        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        if others.contains(&device) {
+        if self.others().contains(&device) {
             return Ok(false);
         }
+        // Without the lock: what FUSE serves asks its daemon, which may not answer, and others are not to wait for that.
         let found = again(|| fstatfs(&file))?.filesystem_type() == PROC_SUPER_MAGIC;
-        if !found {
+        let mut others = self.others();
+        if !found && !others.contains(&device) {
             others.push(device);
         }
         Ok(found)

@@ -34,6 +34,7 @@ use super::{Answer, Result, View};
 /// The uploads of a session that are not finished.
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
+    /// Locked for moments only: whoever held it during a system call on storage that stalls would keep the session's own thread waiting.
     unfinished: Mutex<Unfinished>,
     /// Wakes who waits for none to be in the making.
     made: Condvar,
@@ -42,7 +43,7 @@ pub(super) struct Uploads {
 #[derive(Debug, Default)]
 struct Unfinished {
     uploads: Vec<Upload>,
-    /// Files that are being created by other threads, and are not among the uploads yet.
+    /// Files that are being created or moved by other threads, and are not among the uploads yet as they will stand.
     making: usize,
     /// Whether the session is at its end: no more are begun.
     ended: bool,
@@ -90,7 +91,7 @@ impl Upload {
     }
 }
 
-/// While it lasts, a file is being created. What came of it is among the uploads before it ends.
+/// While it lasts, a file is being created or moved. What came of it is among the uploads before it ends.
 struct Making<'u>(&'u Uploads);
 
 impl Drop for Making<'_> {
@@ -303,7 +304,7 @@ impl Uploads {
         Ok(Some((file, pending)))
     }
 
-    /// Takes note that a file is about to be created.
+    /// Takes note that a file is about to be created or moved.
     ///
     /// # Errors
     /// `EINTR` at the end of the session: nobody would remove it.
@@ -369,38 +370,48 @@ impl Uploads {
     /// Has what was to stand in `old` go to `new`, in the place of what is there, if `over`.
     ///
     /// # Errors
-    /// As rename(2), where that is another directory.
+    /// As rename(2), where that is another directory; `EINTR` at the end of the session.
     pub(super) fn redirect(&self, old: &Place<'_>, new: &Place<'_>, over: bool) -> Result<()> {
         let dir = new.dir().try_clone_to_owned().map_err(to_errno)?;
         let id = Id::of_fd(&dir)?;
         let serial = self.find(old, |upload| upload.serial);
+        let mut moved = serial
+            .and_then(|serial| self.get(serial))
+            .ok_or(Errno::ENOENT)?;
+        let making = self.make()?;
+        if moved.id != id {
+            moved.stands()?;
+            let to = Place::of_upload(Dirfd::Held(dir.as_fd()), &moved.hidden, new.canonical());
+            move_to_fresh(&moved.place(&moved.hidden), &to)?;
+        }
+        moved.dir = Arc::new(dir);
+        moved.id = id;
+        moved.name = new.name.to_vec();
+        moved.path = new.canonical().to_vec();
+        moved.exclusive = !over;
+        moved.over = over;
         let mut unfinished = self.lock();
         let mut uploads = unfinished.uploads.iter_mut();
-        let upload = uploads.find(|upload| Some(upload.serial) == serial);
-        let upload = upload.ok_or(Errno::ENOENT)?;
-        if upload.id != id {
-            upload.stands()?;
-            let to = Place::of_upload(Dirfd::Held(dir.as_fd()), &upload.hidden, new.canonical());
-            move_to_fresh(&upload.place(&upload.hidden), &to)?;
-        }
-        upload.dir = Arc::new(dir);
-        upload.id = id;
-        upload.name = new.name.to_vec();
-        upload.path = new.canonical().to_vec();
-        upload.exclusive = !over;
-        upload.over = over;
+        let Some(upload) = uploads.find(|upload| upload.serial == moved.serial) else {
+            // The session has ended meanwhile, and has looked for it where it stood before.
+            drop(unfinished);
+            moved.remove();
+            return Err(Errno::EINTR);
+        };
+        *upload = moved;
+        drop(unfinished);
+        drop(making);
         Ok(())
     }
 
     fn find<T>(&self, place: &Place<'_>, tell: impl Fn(&Upload) -> T) -> Option<T> {
-        let unfinished = self.lock();
-        let uploads = &unfinished.uploads;
         // A slash behind the name asks for a directory.
-        if uploads.is_empty() || place.slash {
+        if place.slash || self.lock().uploads.is_empty() {
             return None;
         }
-        let id = Id::of_fd(place.dir()).ok()?;
-        let mut latest = uploads.iter().rev();
+        let id = place.dir.id().ok()?;
+        let unfinished = self.lock();
+        let mut latest = unfinished.uploads.iter().rev();
         latest
             .find(|upload| upload.id == id && upload.name == *place.name)
             .map(tell)
