@@ -1,17 +1,49 @@
 //! The value of `TZ` as tzset(3) of glibc reads it, its mistakes included: what it does not understand it passes over.
 
+use std::error::Error;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::fcntl::OFlag;
 use tz::timezone::{AlternateTime, Julian0WithLeap, Julian1WithoutLeap, MonthWeekDay, RuleDay};
 use tz::timezone::{LocalTimeType, TransitionRule};
-use tz::{TimeZone, TzError};
+use tz::{TimeZone, TimeZoneSettings, TzError};
 
 /// The zone of a file, `Europe/Berlin` or `/etc/localtime`, or that of a rule, `CET-1CEST,M3.5.0,M10.5.0/3`; else UTC.
 pub fn of(text: &str) -> TimeZone {
     let name = text.strip_prefix(':').unwrap_or(text);
     // Behind a colon nothing but a file is looked for.
-    TimeZone::from_posix_tz(&format!(":{name}"))
+    TimeZoneSettings::new(TimeZoneSettings::DEFAULT_DIRECTORIES, content)
+        .parse_posix_tz(&format!(":{name}"))
         .ok()
         .or_else(|| Rest(name.as_bytes()).zone())
         .unwrap_or_else(TimeZone::utc)
+}
+
+/// What a file of a zone holds. `TZ` may be the client's word (`AcceptEnv TZ`): of a device, a FIFO or a long file nothing is read, and a FIFO
+/// is not waited for.
+fn content(path: &str) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    // Before it is opened, which acts on some devices; and of what is open, since another file may have its name by then.
+    regular(&std::fs::metadata(path)?)?;
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file: File = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)?;
+    regular(&file.metadata()?)?;
+    let mut content = Vec::new();
+    match file.take(LONGEST + 1).read_to_end(&mut content)? as u64 > LONGEST {
+        true => Err(io::Error::from(io::ErrorKind::FileTooLarge).into()),
+        false => Ok(content),
+    }
+}
+
+fn regular(found: &std::fs::Metadata) -> io::Result<()> {
+    match found.is_file() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
 }
 
 /// What is not yet read of a rule.
@@ -163,3 +195,6 @@ fn alternate(
         Some(TransitionRule::Alternate(rule)),
     )
 }
+
+/// Bytes: the files of all zones are shorter than 4 KiB.
+const LONGEST: u64 = 64 * 1024;

@@ -31,3 +31,4 @@ mod subsystem;
 #[path = "../support/mod.rs"]
 mod support;
 mod traced;
+mod zone;
