@@ -20,7 +20,7 @@ use sftp_server::log::{self, Event, Facility, Level, Target};
 use sftp_server::sandbox::{self, Missing, Report, Tree, limits};
 use sftp_server::session::greeting::Greeting;
 use sftp_server::session::serve::{End, Error, serve};
-use sftp_server::session::{Session, cause, signals};
+use sftp_server::session::{Session, cause, ending, signals};
 
 fn main() -> ExitCode {
     limits::close_inherited();
@@ -180,6 +180,8 @@ fn run(settings: Settings, login: Rc<Login>) -> u8 {
         user: login.user().to_vec(),
         address,
     });
+    // Nobody says anything any more.
+    ending::let_go();
     if let Ok(End::Signal(signal)) = end {
         signals::die_by(signal);
     }

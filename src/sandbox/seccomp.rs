@@ -136,6 +136,12 @@ const PIPE: Condition = OneOf(&[Argument::lacks(
     1,
     !(libc::O_CLOEXEC | libc::O_NONBLOCK) as u32,
 )]);
+/// What a process is started with, and no other descriptor.
+const STANDARD: Condition = OneOf(&[
+    Argument::is(1, libc::STDIN_FILENO as u32),
+    Argument::is(1, libc::STDOUT_FILENO as u32),
+    Argument::is(1, libc::STDERR_FILENO as u32),
+]);
 /// To whom the socket is connected: without an address, whose length is 0.
 const TO_PEER: Condition = OneOf(&[Argument::is(5, 0)]);
 /// Not the clocks of other processes, which are negative.
@@ -315,6 +321,8 @@ pub const SEEN: &[Row] = &[
     (libc::SYS_madvise, ADVICE, "a thread gives its stack back"),
     (libc::SYS_exit, Always, "a thread ends"),
     // The end.
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_dup2, STANDARD, "0, 1 and 2 are let go"),
     (
         libc::SYS_prlimit64,
         OWN_LIMITS,
@@ -362,6 +370,8 @@ pub const ELSEWHERE: &[Row] = &[
         "the runtime waits: aarch64, musl",
     ),
     (libc::SYS_ppoll, Always, "poll(2) of aarch64"),
+    #[cfg(not(target_arch = "x86_64"))]
+    (libc::SYS_dup3, STANDARD, "0, 1 and 2 are let go"),
     (libc::SYS_dup, Always, "how many descriptors are in use"),
     (libc::SYS_brk, Always, "the heap, when it grows"),
     (libc::SYS_mremap, Always, "buffers, when they grow"),

@@ -10,7 +10,7 @@ mod copy;
 mod copy_file;
 mod cost;
 pub mod dispatch;
-mod ending;
+pub mod ending;
 pub mod extended;
 pub mod greeting;
 mod handles;

@@ -110,6 +110,31 @@ fn a_session_that_waits_for_a_change_that_stalls_hears_what_ends_it_though_nobod
 }
 
 #[test]
+fn a_client_sees_the_end_of_a_session_of_which_a_thread_still_waits() {
+    for socket in [false, true] {
+        let (behind, mount) = mounted();
+        let tree = Tree::new();
+        let launch = Launch::new(&tree);
+        let launch = if socket { launch.socket() } else { launch };
+        let path = mount.point.path("f");
+        let server = launch.connect();
+        let mut stall = Stall::of((behind, mount), tree, server, path, pflags::READ);
+        stall.signal(Signal::SIGSTOP);
+        stall.server.send(&request::read(&stall.far, 0, 100));
+        std::thread::sleep(Duration::from_millis(200));
+        let called = Instant::now();
+        kill(Pid::from_raw(stall.server.pid() as i32), Signal::SIGTERM).unwrap();
+        assert!(stall.server.receive_raw().is_none(), "socket: {socket}");
+        assert!(called.elapsed() < SOON, "{:?}", called.elapsed());
+        // It is still there: who waits for its end waits for the storage.
+        assert!(stall.server.is_running());
+        stall.signal(Signal::SIGCONT);
+        let status = stall.server.wait();
+        assert_eq!(status.signal(), Some(Signal::SIGTERM as i32));
+    }
+}
+
+#[test]
 fn an_upload_that_is_closed_while_it_is_put_on_the_disk_takes_its_place_though_nobody_is_there() {
     let tree = Tree::new();
     tree.file("f", "before");

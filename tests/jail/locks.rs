@@ -225,6 +225,11 @@ fn no_timer_wakes_the_machine() {
 }
 
 #[test]
+fn no_descriptor_takes_the_number_of_another_but_for_the_standard_ones() {
+    refused("number-of-descriptor", ABSENT, "seccomp");
+}
+
+#[test]
 fn no_memory_is_both_writable_and_executable() {
     assert_eq!(refused("code", ABSENT, "seccomp"), Done);
 }
