@@ -147,7 +147,10 @@ impl File {
             }) {
                 // Files whose size the kernel does not know, as in /proc, end at once here; reading tells.
                 Ok(0) => {}
-                Ok(count) => return Ok(CopyEnd::Copied(count as u64)),
+                Ok(count) => {
+                    to.reaches(to_offset.saturating_add(count as u64));
+                    return Ok(CopyEnd::Copied(count as u64));
+                }
                 Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => return Err(writing(errno)),
                 // Not between these file systems, or not on this kernel.
                 Err(_) => {}

@@ -1,7 +1,7 @@
 //! An open file: positioned reads and writes, attributes, copies.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
@@ -15,6 +15,7 @@ use super::file_limit;
 use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
 use super::open::is_plain;
 use super::ops::{self, FileStat};
+use super::patience::{frees_when_closed, is_large};
 use super::place::{Id, kind};
 use super::protect::{Change, Protect};
 use super::upload::Pending;
@@ -32,6 +33,8 @@ pub struct File {
     id: OnceLock<Id>,
     /// Whether something could not be written to it.
     spoiled: AtomicBool,
+    /// How far it is known to reach, in bytes: by what it was when it was opened, and by what was written.
+    reach: AtomicU64,
 }
 
 /// What may not be done by a descriptor, whatever its mode: in a jail, files of a read-only bind and protected ones stay as they are.
@@ -93,6 +96,7 @@ impl File {
             guard,
             id: OnceLock::new(),
             spoiled: AtomicBool::new(false),
+            reach: AtomicU64::new(0),
         }
     }
 
@@ -105,6 +109,7 @@ impl File {
         is_plain(&stat)?;
         let file = Self::new(fd, append, guard);
         let _ = file.id.set(Id::of(&stat));
+        file.reaches(stat.st_size as u64);
         Ok(file)
     }
 
@@ -249,12 +254,35 @@ impl File {
             written += count;
             pieces += 1;
             if written >= data.len() {
+                self.reaches(offset.saturating_add(written as u64));
                 return Ok(());
             }
             if count == 0 {
                 return Err(Errno::EIO);
             }
         }
+    }
+
+    /// Takes note that there is something up to here.
+    pub(super) fn reaches(&self, end: u64) {
+        self.reach.fetch_max(end, Ordering::Relaxed);
+    }
+
+    /// Whether to close it may take long, since that frees a large file: this one, which has no name any more, or the one whose place it takes.
+    ///
+    /// System calls: one fstat(2), where it is known to reach far.
+    #[must_use]
+    pub fn frees_much_when_closed(&self, end: u64) -> bool {
+        let pending = self.guard.pending.as_ref();
+        pending.is_some_and(Pending::frees_much)
+            || frees_when_closed(&self.fd, self.reach.load(Ordering::Relaxed).max(end))
+    }
+
+    /// Whether to give it this size, in bytes, may take long.
+    #[must_use]
+    pub fn frees_much_when_cut(&self, size: u64) -> bool {
+        let cut = |stat: &FileStat| size < stat.st_size as u64;
+        self.stat().is_ok_and(|stat| cut(&stat) && is_large(&stat))
     }
 
     /// The length past which a judge lets no file grow, in bytes.

@@ -17,7 +17,7 @@ use super::judge::{self, Deed, Effect, Identity, Writing};
 use super::kept::Made;
 use super::linkless::{MOMENT, Opened, look_at};
 use super::ops::{FileStat, fstat};
-use super::patience::is_hurried;
+use super::patience::{frees, is_hurried};
 use super::place::{Id, Place, kind};
 use super::protect::Change;
 use super::resolve::{Aim, Intent};
@@ -124,7 +124,7 @@ impl View {
                     ..Guard::default()
                 };
                 let appends = how.has(OFlag::O_APPEND);
-                let fd = self.opened(place, how, || create(place, how))?;
+                let fd = self.opened(place, how, || create_at_once(place, how))?;
                 if self.guards_processes() {
                     self.spares_processes(&fstat(&fd)?, writes, || Ok(&fd))?;
                 }
@@ -164,6 +164,9 @@ impl View {
             };
             if writes || there.is_none() {
                 self.changeable(place, there.as_ref(), change)?;
+            }
+            if let Some(stat) = there.as_ref().filter(|_| how.has(OFlag::O_TRUNC)) {
+                frees(stat)?;
             }
             how.mode = self.permitted(how.mode, false);
             let mut guard = Guard {
@@ -231,7 +234,9 @@ impl View {
                 }
             }
             let fd = self.opened(place, how, || self.open_judged(place, how, there.as_ref()))?;
-            Ok(File::new(fd, how.has(OFlag::O_APPEND), guard))
+            let file = File::new(fd, how.has(OFlag::O_APPEND), guard);
+            file.reaches(there.map_or(0, |stat| stat.st_size as u64));
+            Ok(file)
         };
         if how.whole.is_some() {
             if path.as_os_str().is_empty() {
@@ -415,6 +420,23 @@ fn create(place: &Place<'_>, how: OpenHow) -> Answer<OwnedFd> {
         umask(mask);
     }
     opened
+}
+
+/// The same, unless a large file would be emptied while others wait. What is there is looked at only where something is.
+fn create_at_once(place: &Place<'_>, how: OpenHow) -> Answer<OwnedFd> {
+    if !is_hurried() || !how.has(OFlag::O_TRUNC) || how.has(OFlag::O_EXCL) {
+        return create(place, how);
+    }
+    if how.creates() {
+        match create(place, how.only_new()) {
+            Err(Error::Kernel(Errno::EEXIST)) => {}
+            result => return result,
+        }
+    }
+    if let Ok(stat) = place.stat(Follow::Yes) {
+        frees(&stat)?;
+    }
+    create(place, how)
 }
 
 /// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.

@@ -16,6 +16,7 @@ use super::file_limit::within;
 use super::held::Held;
 use super::judge::{Deed, Effect, Identity, told};
 use super::open::open;
+use super::patience::{frees, frees_with_name};
 use super::place::{Id, Last, Place, flags, kind};
 use super::protect::{Change, way_mode};
 use super::resolve::{Aim, Intent, PATH_MAX};
@@ -128,6 +129,9 @@ impl View {
             }
             self.changeable(place, Some(&stat), Change::Alter)?;
             let goes = self.allows(&[Deed::at(Effect::Resize(size as u64), place, Some(&stat))])?;
+            if goes && size < stat.st_size {
+                frees(&stat)?;
+            }
             self.spares_processes(&stat, true, || place.open(OFlag::O_PATH, Mode::empty()))?;
             let file = open(place, OFlag::O_WRONLY | OFlag::O_NOCTTY, Mode::empty())?;
             if place.jailed.is_some() {
@@ -227,6 +231,7 @@ impl View {
                     return Ok(());
                 }
             }
+            frees_with_name(|| place.lstat())?;
             self.remove(place, UnlinkatFlags::NoRemoveDir)?;
             if let Some(uploads) = self.uploads() {
                 uploads.cancel(place);

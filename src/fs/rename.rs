@@ -13,6 +13,7 @@ use super::judge::{Deed, Effect};
 use super::linked::{Arrived, lacks_links, link};
 use super::linkless;
 use super::mounts::is_mounted;
+use super::patience::frees_with_name;
 use super::place::{Last, Place, kind};
 use super::resolve::Aim;
 use super::verdict::one_tree;
@@ -30,6 +31,7 @@ impl View {
             if self.redirected(old, new, false)? {
                 return Ok(());
             }
+            frees_with_name(|| new.lstat())?;
             if !self.is_judged() {
                 return Ok(replace_name(old, new)?);
             }

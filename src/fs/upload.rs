@@ -24,6 +24,7 @@ use super::linked::Arrived;
 use super::mounts::is_mounted;
 use super::open::OpenHow;
 use super::ops::{FileStat, fstat};
+use super::patience::is_large;
 use super::place::{Dirfd, Id, Last, Place, kind};
 use super::protect::{Change, Protect};
 use super::rename::{Moved, Moving, move_known, move_to_fresh, replace_name};
@@ -106,6 +107,8 @@ impl Drop for Making<'_> {
 pub(super) struct Pending {
     uploads: Arc<Uploads>,
     serial: u64,
+    /// Whether what stood there was large.
+    over_large: bool,
 }
 
 impl Drop for Pending {
@@ -122,6 +125,11 @@ impl Pending {
         let upload = self.uploads.get(self.serial)?;
         let identity = Identity::of(file.as_fd())?;
         Some(Made::at(upload.dir.as_fd(), &upload.hidden, identity))
+    }
+
+    /// Whether a large file goes when this takes its place.
+    pub(super) fn frees_much(&self) -> bool {
+        self.over_large
     }
 
     /// Gives the file the name that it was opened by.
@@ -282,6 +290,7 @@ impl Uploads {
         let pending = Pending {
             uploads: Arc::clone(self),
             serial: upload.serial,
+            over_large: old.is_some_and(|(_, stat)| is_large(&stat)),
         };
         // Whatever fails from now on removes it, and so does the end of the session.
         self.lock().uploads.push(upload);

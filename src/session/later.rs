@@ -18,11 +18,13 @@
 //! | a file on which somebody has a lease    | /proc/sys/fs/lease-break-time                          | a thread                             |
 //! | paths and handles on FUSE, NFS, SMB …   | who serves them                                        | a thread, with rules too             |
 //! | paths and files on a slow disk          | the disk                                               | a thread, once one was slow          |
+//! | a large file that is freed              | the disk, extent by extent                             | a thread, as of 8 MiB                |
 //! | fsync, copy-data, copy-file             | the files; the client's end breaks off none            | a thread                             |
 //! | a rate; a client that does not read     | itself                                                 | the runtime, which listens           |
 //! | the log                                 | half a second once, then a tenth of the time           | the session                          |
 //! | the list of mounts                      | the kernel; when it has changed                        | the session                          |
-//! | the end: files that others serve        | not closed here, nor asked how long they are           | the kernel                           |
+//! | the end: what is open                   | not closed here                                        | the kernel                           |
+//! | the end: files that others serve        | not asked how long they are                            |                                      |
 //! | the end: uploads that are not complete  | 0.8 s                                                  | a thread                             |
 //!
 //! Where no thread can be started the session does it all itself, and hears nothing meanwhile. The kernel breaks off no system call on a disk:

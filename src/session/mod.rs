@@ -328,14 +328,8 @@ impl Session {
     fn close_all(&mut self) {
         for entry in self.handles.drain() {
             log_close(&entry, true);
-            let far = match &entry {
-                Entry::File(open) => open.cost.is_remote(),
-                Entry::Dir(dir) => dir.remote,
-            };
-            if far {
-                // To close it may wait for ever; the kernel does it when the process ends. What is pending is discarded below.
-                std::mem::forget(entry);
-            }
+            // To close it may wait for ever, or free much; the kernel does it when the process ends. What is pending is discarded below.
+            std::mem::forget(entry);
         }
         // A copy that is under way has its file still open.
         self.view.discard_uploads();

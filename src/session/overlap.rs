@@ -193,7 +193,7 @@ impl Session {
 
     /// Whether the request in `packet` may wait for storage, as far as is known.
     pub(super) fn may_wait(&mut self, packet: &Packet<'_>) -> bool {
-        if is_long(packet) {
+        if is_long(packet) || self.frees_much(packet) {
             return true;
         }
         // The usual answer first, since every request of a session asks.
@@ -212,6 +212,33 @@ impl Session {
         }
         self.alert -= 1;
         false
+    }
+
+    /// Whether the CLOSE or FSETSTAT in `packet` frees so much on a disk of this host that others are not to wait for it.
+    fn frees_much(&self, packet: &Packet<'_>) -> bool {
+        if !matches!(packet.kind, Some(kind::CLOSE | kind::FSETSTAT)) {
+            return false;
+        }
+        let asked = || {
+            let (_, payload) = request_id(packet.body).ok()?;
+            let (handle, size) = match packet.kind? {
+                kind::CLOSE => (payload.decode().ok()?, None),
+                _ => {
+                    let SetAttrsByHandle { handle, attrs } = payload.decode().ok()?;
+                    (handle, Some(attrs.size?))
+                }
+            };
+            let (_, open) = self.open_file(handle)?;
+            // What others serve is not asked here, and a thread closes it anyway.
+            Some(
+                !open.cost.is_remote()
+                    && match size {
+                        Some(size) => open.file.frees_much_when_cut(size),
+                        None => open.file.frees_much_when_closed(open.tally.reached),
+                    },
+            )
+        };
+        asked().unwrap_or(false)
     }
 
     /// Whether the request in `packet` leads to what another process or host serves, for all that can be told without asking it.

@@ -19,6 +19,7 @@ mod client_gone;
 mod copy_file;
 mod copy_file_broken_off;
 mod deaf;
+mod deaf_large;
 mod deaf_locks;
 mod deaf_mounts;
 mod descriptors;
