@@ -1,6 +1,7 @@
 //! Copying from one open file to another, piece by piece; and opening both for the copy of a whole file.
 
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -12,7 +13,7 @@ use nix::unistd::ftruncate;
 use super::judge::Effect;
 use super::ops::FileStat;
 use super::place::{Id, kind};
-use super::protect::Change;
+use super::protect::{Change, spelling};
 use super::{Answer, File, Follow, OpenHow, View, again};
 
 /// Where a piece of a copy ended.
@@ -39,7 +40,8 @@ impl View {
     /// emptied. With `mode` a new file gets exactly that one, otherwise that of the source, less the umask.
     ///
     /// # Errors
-    /// As openat(2). `EEXIST` where something stands at `destination` and is not to be overwritten, or is the source itself; `EISDIR`, and
+    /// As openat(2). `EEXIST` where something stands at `destination` and is not to be overwritten, or is the source itself, or may be;
+    /// `EISDIR`, and
     /// `EOPNOTSUPP` for what is neither file nor directory.
     pub fn open_copy(
         &self,
@@ -63,7 +65,11 @@ impl View {
         };
         if let Some(there) = &there {
             is_content(there)?;
-            if Id::of(there) == Id::of(&original) {
+            let one = Id::of(there) == Id::of(&original)
+                || there.st_dev == original.st_dev
+                    && from.is_remote()
+                    && self.are_spelled_alike(source, destination);
+            if one {
                 return Err(Errno::EEXIST.into());
             }
         }
@@ -87,6 +93,20 @@ impl View {
             again(|| ftruncate(&to, 0))?;
         }
         Ok((from, to))
+    }
+}
+
+impl View {
+    /// Whether both paths lead to one name, or to names that a file system which folds them takes for one. Those that others serve may give
+    /// one file a number for each spelling, and do not tell whether they fold.
+    #[must_use]
+    pub fn are_spelled_alike(&self, one: &Path, other: &Path) -> bool {
+        let folded = |path: &Path| -> Answer<Vec<Vec<u8>>> {
+            let path = self.canonical(path)?;
+            let names = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+            Ok(names.map(spelling).collect())
+        };
+        matches!((folded(one), folded(other)), (Ok(one), Ok(other)) if one == other)
     }
 }
 

@@ -1,5 +1,8 @@
 //! copy-data, and the content of copy-file: piece by piece, until the source ends, the length is reached, or a piece fails.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -8,7 +11,7 @@ use super::handles::Handles;
 use super::lines::trace;
 use super::status::{Status, cause};
 use super::{Response, Session};
-use crate::fs::{CopyEnd, File};
+use crate::fs::{CopyEnd, File, View};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::protocol::{CopyData, Payload, StatusCode};
@@ -32,7 +35,7 @@ pub(super) fn asked(
         to_slot: handles.slot(to),
         to_offset: request.write_to_offset,
     });
-    let copy = Copy::new(handles, &request)?;
+    let copy = Copy::new(&session.view, handles, &request)?;
     Ok((request, copy))
 }
 
@@ -57,6 +60,8 @@ pub struct Copy {
     to_offset: u64,
     /// Bytes; none: to the end of the source.
     rest: Option<u64>,
+    /// The paths by which both were opened.
+    spelled: Option<(Arc<View>, [Vec<u8>; 2])>,
 }
 
 impl Copy {
@@ -64,7 +69,12 @@ impl Copy {
     ///
     /// # Errors
     /// FAILURE for handles that are no files.
-    pub fn new(handles: &Handles, request: &CopyData) -> Result<Self, Status> {
+    pub fn new(view: &Arc<View>, handles: &Handles, request: &CopyData) -> Result<Self, Status> {
+        let path = |handle| handles.path(handle).unwrap_or_default();
+        let paths = [
+            path(request.read_from_handle),
+            path(request.write_to_handle),
+        ];
         let file = |handle| {
             let file = handles.shared_file(handle).cloned();
             file.ok_or_else(Status::bad_handle)
@@ -75,6 +85,7 @@ impl Copy {
             to: file(request.write_to_handle)?,
             to_offset: request.write_to_offset,
             rest: Some(request.read_data_length).filter(|len| *len > 0),
+            spelled: Some((Arc::clone(view), paths)),
         })
     }
 
@@ -86,6 +97,7 @@ impl Copy {
             to: Arc::new(to),
             to_offset: 0,
             rest: None,
+            spelled: None,
         }
     }
 
@@ -124,7 +136,7 @@ impl Copy {
     }
 
     fn check(&self) -> Result<(), Status> {
-        if self.from.is_same(&self.to)? {
+        if self.from.is_same(&self.to)? || self.is_spelled_alike() {
             return Err(Status::because(
                 StatusCode::Failure,
                 "both handles are of the same file",
@@ -135,6 +147,17 @@ impl Copy {
         }
         self.to.follows()?;
         Ok(())
+    }
+
+    /// Whether both are one file as far as their names tell, where others serve it.
+    fn is_spelled_alike(&self) -> bool {
+        let Some((view, paths)) = &self.spelled else {
+            return false;
+        };
+        let [from, to] = paths
+            .each_ref()
+            .map(|path| Path::new(OsStr::from_bytes(path)));
+        self.from.is_remote() && self.to.is_remote() && view.are_spelled_alike(from, to)
     }
 
     /// Copies the next piece: how many bytes; 0 where all is done.

@@ -18,6 +18,7 @@ mod channels;
 mod client_gone;
 mod copy_file;
 mod copy_file_broken_off;
+mod copy_spelled;
 mod deaf;
 mod deaf_large;
 mod deaf_locks;
