@@ -46,12 +46,13 @@ impl Session {
     fn is_told_alike(&mut self, touched: &Touch) -> bool {
         match touched {
             Touch::Names
+            | Touch::Follow
             | Touch::Look
             | Touch::Read { .. }
             | Touch::Attributes { .. }
             | Touch::List { .. }
             | Touch::Close { written: None, .. } => true,
-            Touch::Write { .. } => !self.policy.rules.reserves(),
+            Touch::Set { .. } | Touch::Write { .. } => !self.policy.rules.reserves(),
             // It may take its place then.
             Touch::Close { slot, .. } => {
                 let open = self.handles.file_in(*slot);
@@ -64,18 +65,19 @@ impl Session {
     fn touched(&mut self, packet: &Packet<'_>) -> Option<Touch> {
         let (_, payload) = request_id(packet.body).ok()?;
         match packet.kind? {
-            kind::STAT | kind::LSTAT | kind::READLINK | kind::REALPATH => {
-                self.has_room().then_some(Touch::Look)
-            }
+            kind::STAT | kind::LSTAT => self.has_room().then_some(Touch::Look),
+            kind::READLINK | kind::REALPATH => self.has_room().then_some(Touch::Follow),
             kind::OPENDIR => {
-                (self.has_room() && self.handles.may_open_beside()).then_some(Touch::Look)
+                (self.has_room() && self.handles.may_open_beside()).then_some(Touch::Follow)
             }
             kind::OPEN => {
                 let open: Open = payload.decode().ok()?;
                 if !self.has_room() || !self.handles.may_open_beside() {
                     None
                 } else if (open.pflags - OpenFlags::READ).is_empty() {
-                    Some(Touch::Look)
+                    // Outside of a jail it can be a FIFO, and whoever writes to that sees whether somebody reads.
+                    let in_jail = self.view.trees().is_some();
+                    Some(if in_jail { Touch::Follow } else { Touch::Look })
                 } else {
                     self.creation(&open)
                 }
@@ -88,11 +90,8 @@ impl Session {
             kind::FSETSTAT => {
                 let SetAttrsByHandle { handle, .. } = payload.decode().ok()?;
                 let (slot, open) = self.open_file(handle)?;
-                Some(Touch::Write {
-                    slot,
-                    file: open.file.id(),
-                    range: 0..u64::MAX,
-                })
+                let file = open.file.id();
+                Some(Touch::Set { slot, file })
             }
             kind::REMOVE | kind::MKDIR | kind::RMDIR | kind::RENAME | kind::SYMLINK => {
                 self.has_room().then_some(Touch::Change)

@@ -5,11 +5,15 @@
 //!
 //! | beside                 | names looked up | reading a file | writing a file        | listing a directory | changing names |
 //! |------------------------|-----------------|----------------|-----------------------|---------------------|----------------|
+//! | names followed         | yes             | yes            | yes, but no attribute | yes                 | no             |
 //! | names looked up        | yes             | yes            | no                    | yes                 | no             |
 //! | reading a file         |                 | yes            | another file          | yes                 | content alone  |
 //! | writing a file         |                 |                | another file or range | no                  | no             |
 //! | listing a directory    |                 |                |                       | another handle      | no             |
 //! | changing names         |                 |                |                       |                     | no             |
+//!
+//! Names are followed where nothing is told of the file behind them: READLINK, REALPATH, OPENDIR, in a jail OPEN for reading. Which file it is
+//! that a name is looked up for is not known before, by links it can be any.
 //!
 //! To change names frees room that a WRITE may want. CLOSE goes beside what concerns neither its handle nor, if that could write, its file or
 //! any name. Files are created beside each other. Whoever asks what users are called touches no file. All else runs alone.
@@ -39,6 +43,8 @@ pub enum Touch {
     Alone,
     /// What users are called, and where they are at home: no file.
     Names,
+    /// Names, and whether what they lead to may be opened; nothing that writing to a file changes.
+    Follow,
     /// Names, and the attributes of what they lead to.
     Look,
     /// The content of a file.
@@ -57,6 +63,13 @@ pub enum Touch {
     },
     /// Names, and what they lead to.
     Change,
+    /// The attributes of a file are set, its length among them.
+    Set {
+        /// The slot of its handle.
+        slot: u32,
+        /// Which one.
+        file: FileId,
+    },
     /// A part of the content of a file.
     Write {
         /// The slot of its handle.
@@ -114,6 +127,7 @@ impl Touch {
         matches!(
             self,
             Self::Names
+                | Self::Follow
                 | Self::Look
                 | Self::Read { .. }
                 | Self::Attributes { .. }
@@ -149,12 +163,14 @@ impl Touch {
         match self {
             Self::Alone
             | Self::Names
+            | Self::Follow
             | Self::Look
             | Self::Change
             | Self::Create { .. }
             | Self::Copy { .. } => None,
             Self::Read { slot, .. }
             | Self::Attributes { slot, .. }
+            | Self::Set { slot, .. }
             | Self::Write { slot, .. }
             | Self::List { slot }
             | Self::Close { slot, .. } => Some(*slot),
@@ -171,6 +187,25 @@ impl Touch {
             (Self::Close { slot, .. }, _) if other.slot() == Some(*slot) => true,
             (Self::Change, Self::Read { .. } | Self::Close { written: None, .. }) => false,
             (Self::Change, _) => true,
+            // All of its content, and whether it may be opened.
+            (&Self::Set { slot, file }, other) => {
+                let written = Some(file);
+                *other == Self::Follow || Self::Close { slot, written }.precludes(other)
+            }
+            (
+                Self::Close {
+                    written: Some(file),
+                    ..
+                },
+                Self::Set { file: other, .. },
+            )
+            | (Self::Write { file, .. }, Self::Set { file: other, .. }) => file == other,
+            (
+                Self::Close {
+                    written: Some(_), ..
+                },
+                Self::Follow,
+            ) => true,
             (
                 Self::Write { .. }
                 | Self::Close {

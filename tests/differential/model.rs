@@ -148,8 +148,8 @@ impl Files {
     fn touch(&self, request: &Request) -> Touch {
         let id = |file: usize| FileId::new(1, file as u64);
         let touch = match request {
-            Request::Stat(_) | Request::OpenDir => Some(Touch::Look),
-            Request::Open { writes: false, .. } => Some(Touch::Look),
+            Request::Stat(_) => Some(Touch::Look),
+            Request::OpenDir | Request::Open { writes: false, .. } => Some(Touch::Follow),
             Request::Open { writes: true, .. } => None,
             Request::Create(_) => Some(Touch::Create { mode: 0o644 }),
             Request::Read(slot, _) => {
@@ -160,10 +160,9 @@ impl Files {
                 let file = self.file(*slot).map(|(file, _)| id(file));
                 file.map(|file| Touch::Attributes { slot: *slot, file })
             }
-            Request::SetSize(slot, _) => self.file(*slot).map(|(file, _)| Touch::Write {
+            Request::SetSize(slot, _) => self.file(*slot).map(|(file, _)| Touch::Set {
                 slot: *slot,
                 file: id(file),
-                range: 0..u64::MAX,
             }),
             Request::Remove(_)
             | Request::Rename(..)

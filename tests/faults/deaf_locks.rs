@@ -10,7 +10,7 @@ use crate::support::wire::{Attrs, pflags};
 use crate::support::{Launch, Packet, Tree, request};
 
 /// A session with the root `tree`, and a mount that is bound into it.
-fn bound(tree: Tree, flags: &[&str]) -> Stall {
+pub(crate) fn bound(tree: Tree, flags: &[&str]) -> Stall {
     let (behind, mount) = mounted();
     let bind = format!("/far={}", mount.point.root().display());
     let server = Launch::new(&tree)

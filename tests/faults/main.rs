@@ -37,5 +37,6 @@ mod signals;
 mod slow_storage;
 mod stalled_gone;
 mod stalled_home;
+mod stalled_names;
 #[path = "../support/mod.rs"]
 mod support;
