@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{SFlag, fstat};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, pipe2};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -230,4 +231,20 @@ impl<T: AsRawFd + AsFd> Channel<T> {
             Descriptor::Ready(file) => file,
         }
     }
+}
+
+/// Lets go of standard input, output and error, so that the client sees the end now: the kernel closes nothing of a process before the last of its
+/// threads has ended, and one that waits for storage of others may never do so.
+///
+/// Their numbers stay taken, by a pipe of which nobody has the other end: a thread that still opens a file gets none of them, and what it
+/// might have to say goes nowhere.
+pub fn let_go() {
+    // Without a descriptor left for it, they are closed when the process is.
+    let Ok((none, writer)) = pipe2(OFlag::O_CLOEXEC) else {
+        return;
+    };
+    drop(writer);
+    let _ = dup2_stdin(&none);
+    let _ = dup2_stdout(&none);
+    let _ = dup2_stderr(&none);
 }
