@@ -4,12 +4,11 @@
 //! out of each other's way: they rename so one after the other in a directory, and what a session opens meanwhile waits for the rename.
 
 use std::os::fd::OwnedFd;
-use std::thread;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl, openat, renameat};
 use nix::libc;
+use nix::poll::{PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -56,7 +55,7 @@ fn turn(new: &Place<'_>) -> Option<Flock<OwnedFd>> {
             Err((again, Errno::EWOULDBLOCK)) => dir = again,
             Err(_) => return None,
         }
-        thread::sleep(MOMENT);
+        wait();
     }
     None
 }
@@ -146,6 +145,10 @@ fn is_taken(file: &OwnedFd, byte: i64) -> bool {
 /// The bytes that are locked of a file that only has its name for a moment, and of one that a session writes.
 const RESERVED: i64 = i64::MAX - 2;
 const WRITTEN: i64 = i64::MAX - 3;
-pub(super) const MOMENT: Duration = Duration::from_millis(1);
+/// Waits a millisecond, by a call that the filter knows.
+pub(super) fn wait() {
+    let _ = poll(&mut [], PollTimeout::from(1_u8));
+}
+
 /// How often it is asked whether it is this session's turn: the others take a moment each.
 const TURNS: usize = 1000;

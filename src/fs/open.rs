@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -15,7 +14,7 @@ use super::exact::{FILE_MODE, exactly};
 use super::file::Guard;
 use super::judge::{self, Deed, Effect, Identity, Writing};
 use super::kept::Made;
-use super::linkless::{MOMENT, Opened, look_at};
+use super::linkless::{Opened, look_at, wait};
 use super::ops::{FileStat, fstat};
 use super::patience::{frees, is_hurried};
 use super::place::{Id, Place, kind};
@@ -272,7 +271,7 @@ impl View {
                 return Err(Error::Long);
             }
             drop(fd);
-            thread::sleep(MOMENT);
+            wait();
             fd = open()?;
         }
         Ok(fd)
@@ -464,7 +463,7 @@ pub(super) fn is_plain(stat: &FileStat) -> Result<()> {
     }
 }
 
-/// How often a file is opened again while it is renamed over, each after a [`MOMENT`].
+/// How often a file is opened again while it is renamed over, each after a millisecond.
 const RENAMING: usize = 1000;
 /// How often of these because something else has its name.
 const REPLACED: usize = 3;
