@@ -245,10 +245,8 @@ impl File {
                     }
                 })?
             } else {
-                let at = offset
-                    .checked_add(written as u64)
-                    .and_then(|at| i64::try_from(at).ok());
-                let at = at.ok_or(Errno::EINVAL)?;
+                let at = offset.checked_add(written as u64).ok_or(Errno::EINVAL)?;
+                let at = i64::try_from(at).map_err(|_| Errno::EINVAL)?;
                 again(|| pwrite(&self.fd, rest, at)).map_err(|errno| self.cause_of(errno, at))?
             };
             written += count;
@@ -433,8 +431,8 @@ impl File {
     /// [`Refusal::Lost`].
     pub fn follows(&self) -> Answer<()> {
         // Where files only grow all are opened so; each piece is judged by its offset then.
-        let asked = self.guard.judged.as_ref().map(|judged| judged.appends);
-        let appends = asked.unwrap_or(self.append);
+        let judged = self.guard.judged.as_ref();
+        let appends = judged.map_or(self.append, |judged| judged.appends);
         match appends && self.spoiled.load(Ordering::Relaxed) {
             true => Err(Refusal::Lost.into()),
             false => Ok(()),
@@ -479,8 +477,7 @@ impl File {
     /// # Errors
     /// As fstat(2).
     pub fn is_same(&self, other: &Self) -> Result<bool> {
-        let (one, two) = (self.stat()?, other.stat()?);
-        Ok((one.st_dev, one.st_ino) == (two.st_dev, two.st_ino))
+        Ok(Id::of(&self.stat()?) == Id::of(&other.stat()?))
     }
 
     /// Whether it was opened for writing.
