@@ -20,7 +20,7 @@ use super::place::{Id, kind};
 use super::protect::{Change, Protect};
 use super::upload::Pending;
 use super::view::permitted;
-use super::{Answer, Error, Refusal, Result, again};
+use super::{Answer, Error, Refusal, Result, again, close};
 
 /// An open file.
 #[derive(Debug)]
@@ -31,8 +31,9 @@ pub struct File {
     guard: Guard,
     /// Asked for once.
     id: OnceLock<Id>,
-    /// Whether something could not be written to it.
+    /// Whether something could not be written to it; and whether that was a piece behind which others were to come.
     spoiled: AtomicBool,
+    lost: AtomicBool,
     /// How far it is known to reach, in bytes: by what it was when it was opened, and by what was written.
     reach: AtomicU64,
 }
@@ -96,6 +97,7 @@ impl File {
             guard,
             id: OnceLock::new(),
             spoiled: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
             reach: AtomicU64::new(0),
         }
     }
@@ -433,15 +435,21 @@ impl File {
         // Where files only grow all are opened so; each piece is judged by its offset then.
         let judged = self.guard.judged.as_ref();
         let appends = judged.map_or(self.append, |judged| judged.appends);
-        match appends && self.spoiled.load(Ordering::Relaxed) {
+        match appends && self.lost.load(Ordering::Relaxed) {
             true => Err(Refusal::Lost.into()),
             false => Ok(()),
         }
     }
 
-    /// Takes note that something could not be written: an atomic upload is worth nothing then, and nothing is appended any more.
+    /// Takes note that something could not be written: an atomic upload is worth nothing then.
     pub fn spoil(&self) {
         self.spoiled.store(true, Ordering::Relaxed);
+    }
+
+    /// The same of a piece of what is being written: nothing is appended behind it any more.
+    pub fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+        self.spoil();
     }
 
     /// Ends an atomic upload or a copy, before the file is closed: it takes its place.
@@ -487,13 +495,5 @@ impl File {
         fcntl(&self.fd, FcntlArg::F_GETFL).is_ok_and(|flags| {
             OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE != OFlag::O_RDONLY
         })
-    }
-}
-
-fn close(fd: OwnedFd) -> Result<()> {
-    match nix::unistd::close(fd) {
-        // The descriptor is given back by then.
-        Err(Errno::EINTR) => Ok(()),
-        result => result,
     }
 }

@@ -55,6 +55,8 @@ pub use trial::{Trial, inherited_umask};
 pub use trusted::{Untrusted, read_trusted, stands};
 pub use view::{Modes, View};
 
+use std::os::fd::OwnedFd;
+
 use nix::errno::Errno;
 
 /// What the kernel said.
@@ -88,6 +90,15 @@ impl From<Refusal> for Error {
 
 /// What came of something done in the view.
 pub type Answer<T> = std::result::Result<T, Error>;
+
+/// Closes a descriptor.
+pub(crate) fn close(fd: OwnedFd) -> Result<()> {
+    match nix::unistd::close(fd) {
+        // The descriptor is given back by then.
+        Err(Errno::EINTR) => Ok(()),
+        result => result,
+    }
+}
 
 /// Repeats a call that a signal interrupted.
 pub(crate) fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {

@@ -168,7 +168,8 @@ impl Copy {
         let len = self.rest.unwrap_or(u64::MAX);
         let len = self
             .to
-            .copyable(self.to_offset, &self.from, self.offset, len)?;
+            .copyable(self.to_offset, &self.from, self.offset, len)
+            .inspect_err(|_| self.to.lose())?;
         match self
             .from
             .copy_piece(self.offset, &self.to, self.to_offset, len)
@@ -183,6 +184,9 @@ impl Copy {
             Ok(CopyEnd::Eof) if self.rest.is_none() => Ok(0),
             Ok(CopyEnd::Eof) => Err(Status::new(StatusCode::Eof)),
             Err(error) => {
+                if error.what == "write" {
+                    self.to.lose();
+                }
                 if error.errno == Errno::EFBIG {
                     // Others have appended meanwhile, and the limit of a rule is reached.
                     self.to.writable(self.to_offset, len)?;

@@ -303,7 +303,7 @@ pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(
         });
     // By a handle that is not open for writing nothing is lost.
     if !matches!(written, Ok(Ok(()) | Err(Errno::EBADF))) {
-        file.spoil();
+        file.lose();
     }
     written
 }

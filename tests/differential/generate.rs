@@ -170,7 +170,7 @@ impl Generator {
                 let name = COPIES[self.rng.usize(..COPIES.len())];
                 Operation::Open(
                     relative(name),
-                    bits & !pflags::EXCL & !pflags::TRUNC,
+                    written(bits & !pflags::EXCL & !pflags::TRUNC),
                     Attrs::NONE,
                 )
             }
@@ -180,7 +180,7 @@ impl Generator {
                 let usual = pflags::READ | pflags::WRITE | pflags::CREAT;
                 Operation::Open(self.path(), usual | bits & pflags::APPEND, Attrs::NONE)
             }
-            _ => Operation::Open(self.path(), bits, self.attrs()),
+            _ => Operation::Open(self.path(), written(bits), self.attrs()),
         }
     }
 
@@ -464,5 +464,14 @@ fn relative(bytes: impl AsRef<[u8]>) -> Path {
     Path {
         absolute: false,
         bytes: bytes.as_ref().to_vec(),
+    }
+}
+
+/// APPEND with neither READ nor WRITE opens for writing in ours and for reading in OpenSSH's server: pflags.rs of the protocol tests has it. Here
+/// the two disks would go apart.
+fn written(bits: u32) -> u32 {
+    match bits & (pflags::READ | pflags::WRITE | pflags::APPEND) {
+        pflags::APPEND => bits | pflags::WRITE,
+        _ => bits,
     }
 }

@@ -12,7 +12,15 @@ pub(crate) struct Known {
 /// What OpenSSH copies at a time.
 const COPY_CHUNK: u64 = 65_536;
 
-const KNOWN: [Known; 10] = [
+const KNOWN: [Known; 11] = [
+    Known {
+        reason: "a WRITE by a handle that is not open for writing is a FAILURE; OpenSSH says that there is no such file",
+        applies: |operation, ours, theirs| {
+            matches!(operation, O::Write(..))
+                && matches!(ours, Reply::Status(status) if status.text == "Failure: not open for writing")
+                && codes(ours, theirs) == Some((code::FAILURE, code::NO_SUCH_FILE))
+        },
+    },
     Known {
         reason: "a bad handle is a FAILURE everywhere; OpenSSH answers CLOSE and fsync by NO_SUCH_FILE",
         applies: |operation, ours, theirs| {
