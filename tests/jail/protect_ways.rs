@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ground::{Ground, Node, Owner, Plan, ordinary, ours};
 use crate::home::{Home, refused};
 use crate::support::wire::{Attrs, Packet, pflags};
-use crate::support::{Server, request};
+use crate::support::{Launch, Server, Tree, request};
 
 const W: u32 = pflags::WRITE;
 const NEW: u32 = pflags::WRITE | pflags::CREAT;
@@ -432,3 +432,36 @@ fn a_protected_directory_may_hold_more_than_is_known_one_by_one() {
         .permissions();
     assert_eq!(permissions.mode() & 0o777, 0o644);
 }
+
+/// Its owner may enter such a directory and make names in it, but not list it.
+#[test]
+fn what_is_beneath_a_protected_directory_that_cannot_be_listed_is_protected() {
+    let home = Tree::new();
+    home.dir(".ssh/sub/deep");
+    home.file(".ssh/sub/deep/x", "as it was");
+    home.file("plain", "");
+    home.give_to(USER, USER);
+    home.chmod(".ssh", 0o300);
+    let before = home.snapshot();
+    // In no passwd: then the environment says where the home is.
+    let mut server = Launch::program(ours(), &home)
+        .args(["--root".as_ref(), home.root().as_os_str()])
+        .env("HOME", home.root())
+        .env("USER", "somebody")
+        .user(USER, USER)
+        .connect();
+    let packets = [
+        put("/.ssh/new"),
+        put("/.ssh/sub/new"),
+        put("/.ssh/sub/deep/new"),
+        mkdir("/.ssh/sub/made"),
+        request::remove("/.ssh/sub/deep/x"),
+        request::open("/.ssh/sub/deep/x", W, &Attrs::NONE),
+        request::rename("/plain", "/.ssh/sub/plain"),
+    ];
+    all_refused(&mut server, &packets);
+    assert_eq!(before.differences(&home.snapshot()), [""; 0]);
+    server.ok(&mkdir("/free"));
+}
+
+const USER: u32 = 54_324;

@@ -422,7 +422,7 @@ impl<'a> Look<'a> {
         self.stamp(at, stat, ground);
         let id = Id::of(stat);
         let mut names = Vec::new();
-        for (name, stat) in self.entries(at, id) {
+        for (name, stat) in self.entries(at, stat) {
             self.found += 1;
             let child = [at, b"/", &name].concat();
             match kind(&stat) {
@@ -441,11 +441,17 @@ impl<'a> Look<'a> {
     }
 
     /// What stands in a directory; where the locks let nobody list it, what stood there, as far as it still does.
-    fn entries(&self, at: &[u8], id: Id) -> Vec<(Vec<u8>, FileStat)> {
+    fn entries(&mut self, at: &[u8], stat: &FileStat) -> Vec<(Vec<u8>, FileStat)> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut entries = Vec::new();
         let room = MOST_FOUND.saturating_sub(self.found);
-        if let Ok(fd) = openat(AT_FDCWD, at, flags, Mode::empty()) {
+        let opened = openat(AT_FDCWD, at, flags, Mode::empty());
+        // What the locks bar lies outside of the trees, where nothing can be changed. Of all else it counts where it stands.
+        let closed = stat.st_uid == self.user.as_raw() && stat.st_mode & 0o400 == 0;
+        self.known.partial |= opened
+            .as_ref()
+            .is_err_and(|errno| *errno != Errno::EACCES || closed);
+        if let Ok(fd) = opened {
             let listed = Dir::new(fd).list(|name, stat| {
                 if !matches!(name, b"." | b"..") {
                     entries.push((name.to_vec(), *stat));
@@ -459,14 +465,13 @@ impl<'a> Look<'a> {
                 return entries;
             }
         }
-        let known = self.previous.and_then(|known| known.whole.get(&id));
+        let known = self
+            .previous
+            .and_then(|known| known.whole.get(&Id::of(stat)));
         for name in known.into_iter().flatten() {
             let child = [at, b"/", name].concat();
-            entries.extend(
-                lstat(child.as_slice())
-                    .ok()
-                    .map(|stat| (name.clone(), stat)),
-            );
+            let there = lstat(child.as_slice());
+            entries.extend(there.ok().map(|stat| (name.clone(), stat)));
         }
         entries
     }
