@@ -133,7 +133,11 @@ fn unheard_in_shell(command: &[u8], program: &[u8]) -> Option<Vec<u8>> {
         .map(|call| call.split(|byte| b" \t'\"\\<>".contains(byte)).collect())
         .collect();
     let is_server = |word: &&[u8]| names_server(word, program);
-    let expands = |word: &[u8]| word.contains(&b'$');
+    let named = |two: &[u8]| {
+        let [b'$', next] = two else { return false };
+        next.is_ascii_alphanumeric() || matches!(next, b'_' | b'{')
+    };
+    let expands = |word: &[u8]| word.windows(2).any(named);
     if !calls.iter().flatten().any(is_server) {
         return None;
     }
@@ -416,6 +420,7 @@ mod tests {
             "uptime",
             "grep -R $HOME",
             "scp -f x",
+            "sftp-server $(uptime)",
             "exec sftp-server",
             "sudo -n /usr/lib/openssh/sftp-server -l INFO",
             "sftp-server -e 2>/dev/null",

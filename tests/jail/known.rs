@@ -39,20 +39,12 @@ const KNOWN: &[Known] = &[
         },
     },
     Known {
-        reason: "RENAME onto a link to nothing replaces it; OpenSSH does so for links alone",
+        reason: "RENAME never replaces a link that leads to nothing or in circles; OpenSSH puts what is no file in its place",
         applies: |cell| {
             // The plan's links alone are named so.
             let last = cell.packet.body.rsplit(|byte| *byte == b'/').next();
             let onto_link = last.is_some_and(|name| name.starts_with(b"l_"));
-            cell.packet.kind == kind::RENAME && onto_link && cell.ours_says("Success")
-        },
-    },
-    Known {
-        reason: "a link that leads in circles does not lead to nothing: RENAME refuses it; OpenSSH replaces it",
-        applies: |cell| {
-            cell.packet.kind == kind::RENAME
-                && cell.way.ends_with(b"/l_loop")
-                && cell.ours_says("Failure: File exists")
+            cell.packet.kind == kind::RENAME && onto_link && cell.ours_says("Failure: File exists")
         },
     },
     Known {
