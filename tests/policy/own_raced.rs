@@ -113,7 +113,6 @@ impl Ground {
     fn race(&self, mut attempt: impl FnMut() -> bool) -> Option<usize> {
         let (done, swaps, turn) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(()));
         let turn = || turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = Instant::now();
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -121,9 +120,8 @@ impl Ground {
                     self.exchange();
                     drop(ours);
                     swaps.fetch_add(1, Ordering::Relaxed);
-                    // At times long enough for a whole request, at times not; on a machine that is busy a request takes longer.
-                    let longest = 4000 << (begun.elapsed().as_secs() / 10).min(8);
-                    for _ in 0..fastrand::u32(0..longest) {
+                    // At times long enough for a whole request, at times not.
+                    for _ in 0..fastrand::u32(0..4000) {
                         std::hint::spin_loop();
                     }
                 }
@@ -136,7 +134,7 @@ impl Ground {
                 }
             }
             let _end = End(&done);
-            let mut carried_out = 0;
+            let (begun, mut carried_out) = (Instant::now(), 0);
             while carried_out < DONE || swaps.load(Ordering::Relaxed) < SWAPS {
                 assert!(begun.elapsed() < PATIENCE, "{carried_out} times");
                 if attempt() {
