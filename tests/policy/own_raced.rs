@@ -22,6 +22,8 @@ use crate::support::{Attrs, Reply, Server, Tree, under_test};
 const SWAPS: usize = 2_000;
 /// So often at least a request is carried out, on what is own.
 const DONE: usize = 20;
+/// After so many attempts in vain the race begins anew.
+const VAIN: usize = 2_000;
 /// How long all of that may take, and how long the naive way may take to be caught.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -134,7 +136,7 @@ impl Ground {
                 }
             }
             let _end = End(&done);
-            let (begun, mut carried_out) = (Instant::now(), 0);
+            let (begun, mut carried_out, mut vain) = (Instant::now(), 0, 0);
             while carried_out < DONE || swaps.load(Ordering::Relaxed) < SWAPS {
                 assert!(begun.elapsed() < PATIENCE, "{carried_out} times");
                 if attempt() {
@@ -144,6 +146,17 @@ impl Ground {
                         return None;
                     }
                     self.renew();
+                    vain = 0;
+                } else if vain == VAIN {
+                    // What was exchanged at the moment of its making is not known as own, and would keep the name for ever.
+                    let _stands_still = turn();
+                    if !self.is_safe() {
+                        return None;
+                    }
+                    self.renew();
+                    vain = 0;
+                } else {
+                    vain += 1;
                 }
             }
             let _stands_still = turn();
