@@ -47,7 +47,7 @@ pub use open::OpenHow;
 pub use ops::{Figures, FileStat, Follow};
 pub use patience::{hurry, patiently};
 pub use pipe::{Pipe, WIDE, unread, widen};
-pub use place::Id as FileId;
+pub use place::{Id as FileId, is_regular};
 pub use protect::{Guarded, Trace};
 pub use rights::rights;
 pub use setup::{Bind, SetUp};

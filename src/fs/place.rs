@@ -249,6 +249,12 @@ pub(super) fn kind(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
+/// Whether it is a regular file.
+#[must_use]
+pub fn is_regular(stat: &FileStat) -> bool {
+    kind(stat) == SFlag::S_IFREG
+}
+
 pub(super) fn flags(follow: Follow) -> AtFlags {
     match follow {
         Follow::Yes => AtFlags::empty(),

@@ -103,13 +103,13 @@ fn stat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response
 pub(super) fn stat_of(path: WirePath, follow: Follow) -> impl Fn(&View) -> Answer<Response> + Send {
     move |view| {
         let stat = view.stat(path.as_path(), follow)?;
-        Ok(Response::Attrs(attrs::from_stat(&stat)))
+        Ok(Response::Attrs(stat))
     }
 }
 
 fn fstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response, Status> {
     let file = asked_fstat(session, id, payload)?;
-    Ok(Response::Attrs(attrs::from_stat(&file.told()?)))
+    Ok(Response::Attrs(file.told()?))
 }
 
 fn setstat(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
@@ -219,7 +219,9 @@ pub(super) fn list(
     let mut count = 0_u32;
     let mut unasked = None;
     let mut dir = lock(&open.dir);
+    let earlier = &session.earlier;
     let result = session.view.list(&mut dir, open.remote, |filename, stat| {
+        let stat = earlier.of(stat);
         let Ok(longname) = longnames.line(filename, stat) else {
             unasked = Some((stat.st_uid, stat.st_gid));
             return Listed::Full;

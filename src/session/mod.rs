@@ -10,6 +10,7 @@ mod copy;
 mod copy_file;
 mod cost;
 pub mod dispatch;
+mod earlier;
 pub mod ending;
 pub mod extended;
 pub mod greeting;
@@ -39,19 +40,20 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use crate::fs::View;
+use crate::fs::{FileStat, View};
 use crate::identity::Login;
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Policy;
 use crate::protocol::{
-    Attrs, Limits, Malformed, Open, OpenFlags, Outbox, Packet, Payload, StatusCode, Statvfs,
+    Limits, Malformed, Open, OpenFlags, Outbox, Packet, Payload, StatusCode, Statvfs,
     UserGroupNames, Version, Write, kind, request_id,
 };
 
 use conduit::Conduit;
 use cost::Cost;
 use dispatch::REQUESTS;
+use earlier::Earlier;
 use extended::{EXTENSIONS, THEIRS};
 use handles::{Entry, Handles, Tally};
 use later::Later;
@@ -78,6 +80,8 @@ pub struct Session {
     alert: u32,
     /// Where a file was opened last that lies on this host: the path up to its name.
     local: Option<Vec<u8>>,
+    /// Of files that were written while requests that were sent before still look.
+    earlier: Earlier,
     outbox: Outbox,
     conduit: Conduit,
     /// What the client said in INIT; none before.
@@ -93,7 +97,7 @@ pub enum Response {
     #[allow(missing_docs, reason = "as said")]
     Handle { slot: u32, handle: [u8; 8] },
     /// ATTRS.
-    Attrs(Attrs),
+    Attrs(FileStat),
     /// NAME with one name.
     Name(Vec<u8>),
     /// The reply to statvfs and fstatvfs.
@@ -148,6 +152,7 @@ impl Session {
             // What others serve is asked for when a first name is.
             alert: 1,
             local: None,
+            earlier: Earlier::default(),
             outbox: Outbox::new(OUTBOX),
             conduit: Conduit::default(),
             version: None,
@@ -290,7 +295,8 @@ impl Session {
                 trace(Level::Debug1, || Trace::SentHandle { id, slot });
                 self.outbox.handle(id, handle);
             }
-            Ok(Response::Attrs(attrs)) => {
+            Ok(Response::Attrs(stat)) => {
+                let attrs = attrs::from_stat(self.earlier.of(&stat));
                 trace(Level::Debug1, || Trace::SentAttrs {
                     id,
                     flags: attrs.flags(),

@@ -127,7 +127,8 @@ impl Session {
             kind::EXTENDED => {
                 let (extension, payload) = extension(payload)?;
                 match extension.wire {
-                    wire if wire == STATVFS.wire => self.has_room().then_some(Touch::Look),
+                    // What others write changes these figures, too.
+                    wire if wire == STATVFS.wire => self.has_room().then_some(Touch::Follow),
                     wire if wire == FSTATVFS.wire => self.attributes(payload.decode().ok()?),
                     wire if wire == POSIX_RENAME.wire || wire == HARDLINK.wire => {
                         self.has_room().then_some(Touch::Change)

@@ -6,14 +6,15 @@
 //! | beside                 | names looked up | reading a file | writing a file        | listing a directory | changing names |
 //! |------------------------|-----------------|----------------|-----------------------|---------------------|----------------|
 //! | names followed         | yes             | yes            | yes, but no attribute | yes                 | no             |
-//! | names looked up        | yes             | yes            | no                    | yes                 | no             |
+//! | names looked up        | yes             | yes            | if sent later         | yes                 | no             |
 //! | reading a file         |                 | yes            | another file          | yes                 | content alone  |
-//! | writing a file         |                 |                | another file or range | no                  | no             |
-//! | listing a directory    |                 |                |                       | another handle      | no             |
+//! | writing a file         | no              |                | another file or range | no                  | no             |
+//! | listing a directory    |                 |                | if sent later         | another handle      | no             |
 //! | changing names         |                 |                |                       |                     | no             |
 //!
-//! Names are followed where nothing is told of the file behind them: READLINK, REALPATH, OPENDIR, in a jail OPEN for reading. Which file it is
-//! that a name is looked up for is not known before, by links it can be any.
+//! Names are followed where nothing is told of the file behind them: READLINK, REALPATH, OPENDIR, statvfs, in a jail OPEN for reading. Which file
+//! it is that a name is looked up for is not known before, by links it can be any. A WRITE to a file of this host that is sent later need not wait:
+//! what its file was like is kept, and told where the name leads to it ([`Pipeline::admits_past_looks`]).
 //!
 //! To change names frees room that a WRITE may want. CLOSE goes beside what concerns neither its handle nor, if that could write, its file or
 //! any name. Files are created beside each other. Whoever asks what users are called touches no file. All else runs alone.
@@ -133,6 +134,12 @@ impl Touch {
                 | Self::Attributes { .. }
                 | Self::List { .. }
         )
+    }
+
+    /// Whether it tells attributes of what names lead to.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        matches!(self, Self::Look | Self::List { .. })
     }
 
     /// A copy is a READ and a WRITE.
@@ -318,9 +325,26 @@ impl Pipeline {
     /// Whether a request that touches this may begin beside those under way.
     #[must_use]
     pub fn admits(&self, touch: &Touch) -> bool {
-        self.begun.len() < MOST
-            && self.weight < MOST_BYTES
-            && !self.begun.iter().any(|begun| begun.touch.conflicts(touch))
+        self.has_room() && !self.begun.iter().any(|begun| begun.touch.conflicts(touch))
+    }
+
+    /// The same of a WRITE that need not wait for what only looks.
+    #[must_use]
+    pub fn admits_past_looks(&self, touch: &Touch) -> bool {
+        let begun = self.begun.iter().map(|begun| &begun.touch);
+        self.has_room()
+            && !begun
+                .filter(|begun| !begun.tells())
+                .any(|begun| begun.conflicts(touch))
+    }
+
+    /// Whether one is under way that tells attributes of names.
+    pub(super) fn tells(&self) -> bool {
+        self.begun.iter().any(|begun| begun.touch.tells())
+    }
+
+    fn has_room(&self) -> bool {
+        self.begun.len() < MOST && self.weight < MOST_BYTES
     }
 
     /// Forgets those under way that change nothing: nobody will read an answer. Whether none is under way then.

@@ -250,7 +250,9 @@ impl Connection {
                 None
             };
             let used = ends.is_some_and(|slot| self.pipeline.still_uses(slot));
-            if used || !self.pipeline.admits(&touch) {
+            if used
+                || !(self.pipeline.admits(&touch) || self.session.goes_past(&self.pipeline, &touch))
+            {
                 if let Some(end) = self.wait_for_first().await? {
                     return Ok(Some(end));
                 }
@@ -337,6 +339,7 @@ impl Connection {
                 self.pipeline.go_on(done.id, done.lesson, done.touch, work);
                 return;
             }
+            self.session.forget_earlier(&self.pipeline);
             self.charge(mark);
         }
     }

@@ -17,7 +17,7 @@ use super::overlap::extension;
 use super::pipeline::{Finish, Request, Work};
 use super::status::Status;
 use super::transfer::{self, Asked};
-use super::{Response, Session, attrs, copy};
+use super::{Response, Session, copy};
 use crate::fs::{Answer, Error, File, Follow, View};
 use crate::log;
 use crate::protocol::{
@@ -98,7 +98,7 @@ impl Session {
                 let file = dispatch::asked_fstat(self, id, payload)?;
                 weightless(Box::new(move || {
                     let stat = file.told();
-                    finish(move |_| Ok(Response::Attrs(attrs::from_stat(&stat?))))
+                    finish(move |_| Ok(Response::Attrs(stat?)))
                 }))
             }
             kind::FSETSTAT => {
