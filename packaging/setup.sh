@@ -77,6 +77,80 @@ need_file_of() {
     mv "$unpacked" "$folder/$file" && rm -rf "$folder/unpacked" "$folder/$package"_*.deb
 }
 
+# The address of a Debian mirror: that of this machine's own sources, or the one that all use.
+debian_mirror() {
+    local uri mirror=
+    # Security updates come from elsewhere, and other archives have no sid.
+    while read -r uri; do
+        case $uri in
+            */debian | */debian/) mirror=${mirror:-${uri%/}} ;;
+        esac
+    done < <(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null)
+    printf '%s\n' "${mirror:-http://deb.debian.org/debian}"
+}
+
+# What the newest OpenSSH has to be at least: sid's moves, and what is there is taken.
+NEWEST_OPENSSH=10.4
+
+# apt-get with sid's lists alone, in the folder $1, and no package installed: what it fetches then is everything that a package needs.
+# A mirror that stands still is no fault here; its signature is verified all the same.
+sid_apt() {
+    local folder=$1
+    shift
+    apt-get -qq -y -o Dir::Etc::sourcelist="$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferences=/dev/null \
+        -o Dir::Etc::preferencesparts=/dev/null -o Dir::State="$folder" -o Dir::State::status="$folder/status" -o Dir::Cache="$folder/cache" \
+        -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o APT::Update::Error-Mode=any -o Acquire::Check-Valid-Until=false \
+        -o Acquire::Retries=3 "$@" </dev/null >/dev/null
+}
+
+# The newest OpenSSH, Debian sid's, in the folder $1: `sftp-server`, `sftp`, `scp` and `ssh` there are scripts that start sid's programs by
+# sid's loader with sid's libraries, wherever the folder is copied to; `version` holds what ssh calls itself. Neither packages nor lists of
+# this machine change. Where it cannot be had: words that say why, and status 1.
+need_newest_openssh() { [ -e "$1/version" ] || (fetch_newest_openssh "$1"); }
+
+# In a subshell, for fail and trap.
+fetch_newest_openssh() {
+    local folder=$1 what="missing: $1, the newest OpenSSH" mirror work program path words loader libraries needed version
+    local keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    command -v apt-get >/dev/null || fail "$what. This machine has no apt-get."
+    [ -e "$keys" ] || fail "$what. Without $keys nothing verifies Debian sid."
+    mirror=$(debian_mirror)
+    mkdir -p "$folder.new" && work=$(cd "$folder.new" && pwd) || fail "$what: cannot make $folder.new"
+    trap 'rm -rf "$work"' EXIT
+    rm -rf "${work:?}"/* "$folder" && mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/lib" || fail "$what: cannot make $work"
+    : >"$work/status"
+    printf 'deb [signed-by=%s target=Packages lang=none] %s sid main\n' "$keys" "$mirror" >"$work/sources.list"
+    say "Fetching by apt: the newest OpenSSH, of sid at $mirror"
+    sid_apt "$work" update || fail "$what. The lists of sid could not be fetched and verified."
+    sid_apt "$work" install --download-only openssh-sftp-server openssh-client || fail "$what. The packages could not be fetched."
+    for program in "$work"/cache/archives/*.deb; do
+        dpkg -x "$program" "$work/root" || fail "$what: cannot unpack $program"
+    done
+    loader=$(find "$work"/root/usr/lib* -name 'ld-linux*.so.*' -type f | head -n 1)
+    libraries=$(find "$work"/root/usr/lib* -name libc.so.6 -printf '%h\n' | head -n 1)
+    cp -p "$loader" "$work/lib/" || fail "$what: there is no loader in its packages"
+    # The ssh of sftp and scp is the one beside them, unless a later -S says otherwise.
+    while read -r program path words; do
+        mapfile -t needed < <("$loader" --library-path "$libraries" --list "$work/root/$path" | sed -n "s|^.* => \($libraries/lib.*\) (0x.*|\1|p")
+        cp -p "$work/root/$path" "${needed[@]}" "$work/lib/" || fail "$what: cannot take $program out of its packages"
+        printf '#!/bin/sh\nhere=${0%%/*}\nexec "$here/lib/%s" --library-path "$here/lib" "$here/lib/%s"%s "$@"\n' \
+            "$(basename "$loader")" "$program" "${words:+ $words}" >"$work/$program"
+        chmod 755 "$work/$program"
+    done <<'END'
+sftp-server usr/lib/openssh/sftp-server
+ssh usr/bin/ssh
+sftp usr/bin/sftp -S "$here/ssh"
+scp usr/bin/scp -S "$here/ssh"
+END
+    version=$("$work/ssh" -V 2>&1) || fail "$what. Its programs do not run here: $version"
+    version=${version#OpenSSH_} version=${version%%[ ,]*}
+    at_least "${version%%p*}" "$NEWEST_OPENSSH" || fail "$what. sid has $version; at least $NEWEST_OPENSSH is wanted."
+    (cd "$work" && rm -rf root lists cache auxfiles status sources.list lock*)
+    # Last, since it says that the rest is whole.
+    printf '%s\n' "$version" >"$work/version"
+    mv "$work" "$folder" || fail "$what: cannot make it of $work"
+}
+
 # Whether version $1 is at least $2, as `1.85.1` is at least `1.85`.
 at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
