@@ -1,10 +1,13 @@
 //! The differences on purpose, in one table: what ours does otherwise than OpenSSH's server, and why.
 
 use crate::operation::Operation as O;
+use crate::support::openssh::Release;
 use crate::support::wire::{Reply, code};
 
 pub(crate) struct Known {
     pub(crate) reason: &'static str,
+    /// The first release of OpenSSH that does as ours does
+    until: Option<Release>,
     /// The operation, our reply, theirs
     applies: fn(&O, &Reply, &Reply) -> bool,
 }
@@ -15,6 +18,7 @@ const COPY_CHUNK: u64 = 65_536;
 const KNOWN: [Known; 11] = [
     Known {
         reason: "a WRITE by a handle that is not open for writing is a FAILURE; OpenSSH says that there is no such file",
+        until: None,
         applies: |operation, ours, theirs| {
             matches!(operation, O::Write(..))
                 && matches!(ours, Reply::Status(status) if status.text == "Failure: not open for writing")
@@ -23,6 +27,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "a bad handle is a FAILURE everywhere; OpenSSH answers CLOSE and fsync by NO_SUCH_FILE",
+        until: None,
         applies: |operation, ours, theirs| {
             matches!(operation, O::Close(_) | O::Fsync(_))
                 && codes(ours, theirs) == Some((code::FAILURE, code::NO_SUCH_FILE))
@@ -30,6 +35,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "SETSTAT and its kin report the first failure; OpenSSH the last",
+        until: None,
         applies: |operation, ours, theirs| {
             let several = |attrs: &crate::support::Attrs| {
                 let set = [
@@ -51,6 +57,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "REALPATH is physical: nothing comes after a file; OpenSSH drops what does by text",
+        until: None,
         applies: |operation, ours, theirs| {
             matches!(operation, O::Realpath(_) | O::ExpandPath(_))
                 // Theirs goes on, to an answer or to another reason to fail.
@@ -59,7 +66,8 @@ const KNOWN: [Known; 11] = [
         },
     },
     Known {
-        reason: "home-directory is that of the user who is named; OpenSSH 9.2 answers the session's own",
+        reason: "home-directory is that of the user who is named; OpenSSH before 9.8 answers the session's own",
+        until: Some((9, 8)),
         applies: |operation, ours, theirs| match operation {
             O::HomeDirectory("") => matches!((ours, theirs), (Reply::Names(_), Reply::Status(_))),
             O::HomeDirectory(_) => matches!((ours, theirs), (Reply::Names(_), Reply::Names(_))),
@@ -68,6 +76,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "copy-data tells of the end of its source and of failures; OpenSSH says OK of the last 64 KiB whatever happens",
+        until: None,
         applies: |operation, _, theirs| {
             let last = matches!(operation, O::CopyData(_, _, 1..=COPY_CHUNK, _, _));
             let ok = matches!(theirs, Reply::Status(status) if status.code == code::OK);
@@ -76,6 +85,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "copy-data past the end of its source is EOF; OpenSSH says OK where the end falls into the last 64 KiB",
+        until: None,
         applies: |operation, ours, theirs| {
             matches!(operation, O::CopyData(..))
                 && codes(ours, theirs) == Some((code::EOF, code::OK))
@@ -83,6 +93,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "a RENAME that has two reasons to fail: renameat2 looks at the target first, OpenSSH at the source",
+        until: None,
         applies: |operation, ours, theirs| {
             let failures = |(ours, theirs)| ours != code::OK && theirs != code::OK;
             matches!(operation, O::Rename(..)) && codes(ours, theirs).is_some_and(failures)
@@ -90,6 +101,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "copy-data refuses a target not open for writing at once; OpenSSH reads first, and may find nothing to copy",
+        until: None,
         applies: |operation, ours, theirs| {
             matches!(operation, O::CopyData(..))
                 && matches!(ours, Reply::Status(status) if status.text == "No such file: Bad file descriptor")
@@ -98,6 +110,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "pread(2) and pwrite(2) see offsets that lseek(2), which OpenSSH uses, refuses on this file system",
+        until: None,
         applies: |operation, ours, theirs| {
             let (O::Read(_, offset, _) | O::Write(_, offset, _)) = operation else {
                 return false;
@@ -110,6 +123,7 @@ const KNOWN: [Known; 11] = [
     },
     Known {
         reason: "READDIR of a window: OpenSSH looks entries up by a path that may lead elsewhere by now, 100 at a time",
+        until: None,
         applies: |operation, ours, theirs| {
             let listing = |reply: &Reply| match reply {
                 Reply::Names(_) => true,
@@ -122,9 +136,15 @@ const KNOWN: [Known; 11] = [
 ];
 
 /// The reason why two replies that are not equal are in order, if there is one.
-pub(crate) fn reason(operation: &O, ours: &Reply, theirs: &Reply) -> Option<&'static str> {
+pub(crate) fn reason(
+    release: Release,
+    operation: &O,
+    ours: &Reply,
+    theirs: &Reply,
+) -> Option<&'static str> {
     KNOWN
         .iter()
+        .filter(|known| known.until.is_none_or(|first| release < first))
         .find(|known| (known.applies)(operation, ours, theirs))
         .map(|known| known.reason)
 }

@@ -1,5 +1,6 @@
 //! Ours and OpenSSH's server side by side: seeded random sequences of requests, and every reply, the exit status and the
-//! disk compared. `DIFFERENTIAL_SECONDS` says how long to go on with fresh seeds, `DIFFERENTIAL_SEED` replays one.
+//! disk compared. `DIFFERENTIAL_SECONDS` says how long to go on with fresh seeds, `DIFFERENTIAL_SEED` replays one;
+//! `SFTP_SERVER_REFERENCE=newest` compares with the newest OpenSSH instead of this machine's.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,23 +24,29 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use run::{Outcome, Who};
+use run::{Outcome, Sides, Who};
+use support::openssh::{self, Release};
 use support::{Tree, program, server, under_test};
 
 /// Seeds that once failed, one a line: seed, `same` or `ordinary`, and after `#` what it found.
 const SEEDS: &str = include_str!("seeds.txt");
 
-/// Our program where an ordinary user can execute it.
+/// Our program and OpenSSH's where an ordinary user can execute them.
 struct Program {
     path: PathBuf,
+    theirs: PathBuf,
+    release: Release,
     _home: Tree,
 }
 
 impl Program {
     fn new() -> Self {
         let home = Tree::new();
+        let theirs = openssh::reference();
         Self {
             path: server::copy_of(under_test(), &home),
+            theirs: openssh::reachable(&theirs, &home),
+            release: openssh::release(&theirs).expect("a release of OpenSSH"),
             _home: home,
         }
     }
@@ -95,7 +102,12 @@ fn people() -> Vec<Who> {
 
 fn run(program: &Program, seed: u64, who: Who, other_args: &[&str]) -> Outcome {
     let _running = Running(seed, who);
-    run::run(seed, who, &program.path, other_args)
+    let sides = Sides {
+        ours: &program.path,
+        theirs: &program.theirs,
+        release: program.release,
+    };
+    run::run(seed, who, &sides, other_args)
 }
 
 #[track_caller]

@@ -9,8 +9,9 @@ use crate::compare::{Mask, brief, equal};
 use crate::generate::{COPIES, COPY_SOURCE, Generator, Opened};
 use crate::known;
 use crate::operation::{Operation, Path, Side};
+use crate::support::openssh::Release;
 use crate::support::wire::{Packet, Reply, code, parse, pflags};
-use crate::support::{Launch, OPENSSH, Server, Tree, request, show};
+use crate::support::{Launch, Server, Tree, request, show};
 
 /// Whose session it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,8 +202,15 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap()
 }
 
+/// The two programs, and the release of OpenSSH that theirs belongs to.
+pub(crate) struct Sides<'a> {
+    pub(crate) ours: &'a std::path::Path,
+    pub(crate) theirs: &'a std::path::Path,
+    pub(crate) release: Release,
+}
+
 /// Runs one sequence. `other_args` are for ours alone: with them the two are meant to differ.
-pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[&str]) -> Outcome {
+pub(crate) fn run(seed: u64, who: Who, sides: &Sides<'_>, other_args: &[&str]) -> Outcome {
     let mut generator = Generator::new(seed);
     let flags: &[&str] = match generator.rng.u8(..24) {
         0..=2 => &["-u", "077"],
@@ -219,8 +227,8 @@ pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[
     // Flags of one side alone are not mixed with others: some may be given only once.
     let flags = if other_args.is_empty() { flags } else { &[] };
     let since = now() - 2;
-    let mut ours = Session::new(program.to_owned(), who, &[flags, other_args].concat());
-    let mut theirs = Session::new(OPENSSH.into(), who, flags);
+    let mut ours = Session::new(sides.ours.into(), who, &[flags, other_args].concat());
+    let mut theirs = Session::new(sides.theirs.into(), who, flags);
     let mask = Mask {
         roots: [ours.tree.path(""), theirs.tree.path("")],
         since,
@@ -264,7 +272,9 @@ pub(crate) fn run(seed: u64, who: Who, program: &std::path::Path, other_args: &[
                     Reply::Status(status) if status.code > code::EOF => "equal, refused",
                     _ => "equal, served",
                 }
-            } else if let Some(reason) = known::reason(operation, our_reply, their_reply) {
+            } else if let Some(reason) =
+                known::reason(sides.release, operation, our_reply, their_reply)
+            {
                 reason
             } else {
                 let before: String = window[..index]

@@ -58,7 +58,7 @@ mod users_groups_by_id;
 mod write;
 
 use support::wire::code;
-use support::{Launch, OPENSSH, Reply, Server, Tree, server, under_test};
+use support::{Launch, Reply, Server, Tree, openssh, server, under_test};
 
 /// A tree, and the server under test in it.
 fn start() -> (Tree, Server) {
@@ -120,7 +120,7 @@ fn ordinary(tree: &Tree, args: &[&str]) -> Ordinary {
     let bin = Tree::new();
     let program = server::copy_of(under_test(), &bin);
     let program = if server::is_openssh() {
-        OPENSSH.into()
+        openssh::reachable(&under_test(), &bin)
     } else {
         program
     };

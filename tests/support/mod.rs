@@ -15,6 +15,7 @@ pub(crate) mod examples;
 pub(crate) mod fault;
 pub(crate) mod log;
 pub(crate) mod mounted;
+pub(crate) mod openssh;
 pub(crate) mod packet;
 pub(crate) mod program;
 pub(crate) mod request;
@@ -25,7 +26,8 @@ pub(crate) mod steps;
 pub(crate) mod tree;
 pub(crate) mod wire;
 
-pub(crate) use server::{Finished, Launch, OPENSSH, OURS, Server, is_jailed, under_test};
+pub(crate) use openssh::OPENSSH;
+pub(crate) use server::{Finished, Launch, OURS, Server, is_jailed, under_test};
 pub(crate) use steps::show;
 pub(crate) use tree::{Entry, Snapshot, Tree};
 pub(crate) use wire::{Attrs, Packet, Reply, Status, Wire};

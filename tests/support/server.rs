@@ -11,11 +11,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::openssh::{self, Release};
 use super::program;
 use super::wire::{PATIENCE, Wire};
-
-/// OpenSSH's server, beside which ours is measured.
-pub(crate) const OPENSSH: &str = "/usr/lib/openssh/sftp-server";
 
 /// Ours, as cargo built it.
 pub(crate) const OURS: &str = env!("CARGO_BIN_EXE_sftp-server");
@@ -27,8 +25,7 @@ pub(crate) fn under_test() -> PathBuf {
 
 /// True where the server under test is OpenSSH's.
 pub(crate) fn is_openssh() -> bool {
-    let real = |path: &Path| path.canonicalize().ok();
-    real(&under_test()) == real(Path::new(OPENSSH)) && Path::new(OPENSSH).exists()
+    openssh::release(&under_test()).is_some()
 }
 
 /// True where `SFTP_SERVER_JAIL` asks for ours inside a jail, in the test crates that say they know it.
@@ -47,7 +44,7 @@ pub(crate) struct Launch {
     program: PathBuf,
     command: Command,
     socket: bool,
-    openssh: bool,
+    openssh: Option<Release>,
 }
 
 impl Launch {
@@ -69,7 +66,7 @@ impl Launch {
             command.env_remove(name);
         }
         add_root(&mut command, &program, dir.as_ref());
-        let openssh = program == Path::new(OPENSSH) || (program == under_test() && is_openssh());
+        let openssh = openssh::release(&program);
         Self {
             program,
             command,
@@ -101,7 +98,7 @@ impl Launch {
     /// Directories that stand in the host's `/` and that the test names so: a jail gets them as binds.
     pub(crate) fn host(mut self, dirs: &[&str]) -> Self {
         for dir in dirs {
-            if is_jailed() && !self.openssh {
+            if is_jailed() && self.openssh.is_none() {
                 self.command.arg("--bind").arg(format!("{dir}={dir}"));
             }
         }
@@ -229,7 +226,7 @@ impl Launch {
 /// `--root` for our server, or a copy of it, where that is asked for; and a rule that forbids nothing that is there, so that each request
 /// goes the way of rules, where `SFTP_SERVER_JAIL` is `rules`.
 fn add_root(command: &mut Command, program: &Path, dir: &Path) {
-    let ours = program.ends_with("sftp-server") && program != Path::new(OPENSSH);
+    let ours = program.ends_with("sftp-server") && openssh::release(program).is_none();
     if ours && is_jailed() {
         command.arg("--root").arg(dir);
         if std::env::var_os("SFTP_SERVER_JAIL").is_some_and(|how| how == "rules") {
@@ -266,7 +263,7 @@ pub(crate) struct Server {
     child: Child,
     stderr: Option<JoinHandle<Vec<u8>>>,
     program: PathBuf,
-    openssh: bool,
+    openssh: Option<Release>,
 }
 
 impl Server {
@@ -287,12 +284,21 @@ impl Server {
 
     /// True if this is OpenSSH's server.
     pub(crate) fn is_openssh(&self) -> bool {
-        self.openssh
+        self.openssh.is_some()
     }
 
     /// What this server is expected to do where the two differ on purpose, for the reason given.
     pub(crate) fn differs<T>(&self, _reason: &str, ours: T, theirs: T) -> T {
-        if self.openssh { theirs } else { ours }
+        if self.is_openssh() { theirs } else { ours }
+    }
+
+    /// The same where OpenSSH's does as ours from this release on.
+    pub(crate) fn differed_before<T>(&self, first: Release, _reason: &str, now: T, then: T) -> T {
+        if self.openssh.is_some_and(|release| release < first) {
+            then
+        } else {
+            now
+        }
     }
 
     /// What ours is expected to do where a jail differs on purpose, for the reason given.
