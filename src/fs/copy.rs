@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, copy_file_range};
+use nix::fcntl::{FcntlArg, OFlag, copy_file_range, fcntl};
 use nix::sys::stat::{SFlag, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::ftruncate;
@@ -120,6 +120,15 @@ fn is_content(stat: &FileStat) -> Result<(), Errno> {
 }
 
 impl File {
+    /// Whether it was opened for reading, and whether for writing.
+    #[must_use]
+    pub fn access(&self) -> (bool, bool) {
+        // What a descriptor that cannot be asked allows, its reads and writes tell.
+        let flags = fcntl(self, FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
+        let mode = flags.map_or(OFlag::O_RDWR, |flags| flags & OFlag::O_ACCMODE);
+        (mode != OFlag::O_WRONLY, mode != OFlag::O_RDONLY)
+    }
+
     /// Gives a copy access and modification time of its original, to the nanosecond, if the rules let a client set times. Where they cannot be
     /// had, as in a file of another user that was written as it stood, the copy is no less complete.
     pub fn keep_times(&self, original: &FileStat) {

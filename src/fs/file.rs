@@ -487,13 +487,4 @@ impl File {
     pub fn is_same(&self, other: &Self) -> Result<bool> {
         Ok(Id::of(&self.stat()?) == Id::of(&other.stat()?))
     }
-
-    /// Whether it was opened for writing.
-    #[must_use]
-    pub fn is_writable(&self) -> bool {
-        use nix::fcntl::{FcntlArg, OFlag, fcntl};
-        fcntl(&self.fd, FcntlArg::F_GETFL).is_ok_and(|flags| {
-            OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE != OFlag::O_RDONLY
-        })
-    }
 }

@@ -116,6 +116,7 @@ pub enum Event {
     },
     UsersGroups {
         users: usize,
+        groups: usize,
     },
     NoSuchUser {
         user: Name,
@@ -180,9 +181,23 @@ pub enum Event {
         path: Name,
         cause: String,
     },
+    /// A copy-data with a handle that is no file's.
+    CopyOfNoFile,
+    /// A copy-data from a file to itself: the paths by which it is open, device and inode of both.
+    CopyOntoItself {
+        from: Name,
+        from_id: (u64, u64),
+        to: Name,
+        to_id: (u64, u64),
+    },
     CopyFailed {
         what: &'static str,
         cause: Option<String>,
+    },
+    /// A piece of a copy, of so many bytes, could not be written.
+    CopyCut {
+        wanted: u64,
+        cause: String,
     },
 
     // Responses.
@@ -345,7 +360,10 @@ impl Event {
             | Self::UnknownMessage { .. }
             | Self::SeekFailed { .. }
             | Self::TransferFailed { .. }
-            | Self::CopyFailed { .. } => Level::Error,
+            | Self::CopyOfNoFile
+            | Self::CopyOntoItself { .. }
+            | Self::CopyFailed { .. }
+            | Self::CopyCut { .. } => Level::Error,
             Self::ClientVersion(_)
             | Self::UsersGroups { .. }
             | Self::RefusedReadOnly { .. }

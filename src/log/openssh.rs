@@ -224,9 +224,8 @@ impl Text {
                 self.quoted("set \"", path, "\"");
                 add!(self, " owner {uid} group {gid}");
             }
-            // OpenSSH counts both kinds as users.
-            Event::UsersGroups { users } => {
-                add!(self, "users-groups-by-id: {users} users, 0 groups")
+            Event::UsersGroups { users, groups } => {
+                add!(self, "users-groups-by-id: {users} users, {groups} groups");
             }
             Event::NoSuchUser { user } => self.quoted("tilde_expand: No such user ", user, ""),
             Event::UnknownExtension { request } => {
@@ -310,11 +309,28 @@ impl Text {
                 self.quoted("\"", path, "\": ");
                 add!(self, "{cause}");
             }
+            Event::CopyOfNoFile => add!(self, "{COPY}: bad read or write fd"),
+            Event::CopyOntoItself {
+                from,
+                from_id,
+                to,
+                to_id,
+            } => {
+                add!(self, "{COPY}: refusing to read/write same file: ");
+                self.quoted("read \"", from, "\"");
+                add!(self, " dev {} ino {}, ", from_id.0, from_id.1);
+                self.quoted("write \"", to, "\"");
+                add!(self, " dev {} ino {}", to_id.0, to_id.1);
+            }
             Event::CopyFailed { what, cause } => {
-                add!(self, "process_extended_copy_data: {what} failed");
+                add!(self, "{COPY}: {what} failed");
                 if let Some(cause) = cause {
                     add!(self, ": {cause}");
                 }
+            }
+            // OpenSSH counts nothing of a piece that failed.
+            Event::CopyCut { wanted, cause } => {
+                add!(self, "{COPY}: write failed: 0 != {wanted}: {cause}");
             }
             Event::Status { code } => add!(self, "sent status {}", status_text(*code)),
             Event::Trace { line, .. } => self.trace(line),
@@ -423,7 +439,7 @@ impl Text {
                 add!(self, "request {id}: sent attrib have 0x{flags:x}")
             }
             Trace::SentData { id, len } => add!(self, "request {id}: sent data len {len}"),
-            Trace::SentHandle { id, slot } => add!(self, "request {id}: sent handle handle {slot}"),
+            Trace::SentHandle { id, slot } => add!(self, "request {id}: sent handle {slot}"),
             Trace::SentNames { id, count } => add!(self, "request {id}: sent names count {count}"),
             Trace::SentStatus { id, code } => add!(self, "request {id}: sent status {code}"),
             Trace::Setstat { id, path } => {
@@ -444,6 +460,9 @@ impl Text {
         }
     }
 }
+
+/// OpenSSH's function for copy-data, which its log names.
+const COPY: &str = "process_extended_copy_data";
 
 /// The first 100 bytes of a word that the client sends, as OpenSSH prints it, by `%.100s`. It cuts paths so as well, which are shown here.
 fn cut(name: &[u8]) -> &[u8] {

@@ -210,7 +210,8 @@ fn names_of(uids: &[u32], gids: &[u32], known: &Answers) -> Result<Response, Sta
         within_packet(&names)?;
     }
     log::emit(Level::Verbose, || Event::UsersGroups {
-        users: uids.len() + gids.len(),
+        users: uids.len(),
+        groups: gids.len(),
     });
     Ok(Response::Names(names))
 }

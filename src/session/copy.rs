@@ -60,6 +60,8 @@ pub struct Copy {
     to_offset: u64,
     /// Bytes; none: to the end of the source.
     rest: Option<u64>,
+    /// Bytes so far.
+    copied: u64,
     /// The paths by which both were opened.
     spelled: Option<(Arc<View>, [Vec<u8>; 2])>,
 }
@@ -77,7 +79,10 @@ impl Copy {
         ];
         let file = |handle| {
             let file = handles.shared_file(handle).cloned();
-            file.ok_or_else(Status::bad_handle)
+            file.ok_or_else(|| {
+                log::emit(Level::Error, || Event::CopyOfNoFile);
+                Status::bad_handle()
+            })
         };
         Ok(Self {
             from: file(request.read_from_handle)?,
@@ -85,6 +90,7 @@ impl Copy {
             to: file(request.write_to_handle)?,
             to_offset: request.write_to_offset,
             rest: Some(request.read_data_length).filter(|len| *len > 0),
+            copied: 0,
             spelled: Some((Arc::clone(view), paths)),
         })
     }
@@ -97,6 +103,7 @@ impl Copy {
             to: Arc::new(to),
             to_offset: 0,
             rest: None,
+            copied: 0,
             spelled: None,
         }
     }
@@ -114,14 +121,13 @@ impl Copy {
     /// Copies. How many bytes, and how it ended.
     ///
     /// # Errors
-    /// FAILURE for one file on both sides; as `EBADF` where the target was not opened for writing. What was copied before a failure stays.
+    /// FAILURE for one file on both sides, and where one was not opened for what is asked of it. What was copied before a failure stays.
     pub fn run(mut self) -> (u64, Result<(), Status>) {
-        let mut copied = 0;
         let result = self.check().and_then(|()| {
             loop {
                 match self.step()? {
                     0 => return Ok(()),
-                    count => copied += count,
+                    count => self.copied += count,
                 }
             }
         });
@@ -132,21 +138,69 @@ impl Copy {
         {
             self.to.spoil();
         }
-        (copied, result)
+        (self.copied, result)
     }
 
+    /// In OpenSSH's order, so that its log tells the same.
     fn check(&self) -> Result<(), Status> {
-        if self.from.is_same(&self.to)? || self.is_spelled_alike() {
+        let id = |file: &File| file.stat().map(|stat| (stat.st_dev, stat.st_ino));
+        let (from_id, to_id) = (id(&self.from)?, id(&self.to)?);
+        if from_id == to_id || self.is_spelled_alike() {
+            let paths = self.spelled.as_ref().map(|(_, paths)| paths.clone());
+            let [from, to] = paths.unwrap_or_default();
+            log::emit(Level::Error, || Event::CopyOntoItself {
+                from,
+                from_id,
+                to,
+                to_id,
+            });
             return Err(Status::because(
                 StatusCode::Failure,
                 "both handles are of the same file",
             ));
         }
-        if !self.to.is_writable() {
-            return Err(Errno::EBADF.into());
+        let seekable = |what, offset| {
+            i64::try_from(offset).map(drop).map_err(|_| {
+                log::emit(Level::Error, || Event::CopyFailed { what, cause: None });
+                Status::from(Errno::EINVAL)
+            })
+        };
+        seekable("read_seek", self.offset)?;
+        if !self.to.appends() {
+            seekable("write_seek", self.to_offset)?;
+        }
+        if !self.from.access().0 {
+            return Err(self.failed("read", Errno::EBADF));
+        }
+        if !self.to.access().1 {
+            return Err(self.failed("write", Errno::EBADF));
         }
         self.to.follows()?;
         Ok(())
+    }
+
+    /// How it failed to read or to write: the log line, and the answer.
+    fn failed(&self, what: &'static str, errno: Errno) -> Status {
+        let cause = cause(errno);
+        if what == "read" {
+            log::emit(Level::Error, || Event::CopyFailed {
+                what,
+                cause: Some(cause),
+            });
+            return Status::of_read(errno);
+        }
+        log::emit(Level::Error, || {
+            let begun = self.copied % CHUNK;
+            let left = self.from.stat().map_or(u64::MAX, |stat| {
+                (stat.st_size as u64).saturating_sub(self.offset)
+            });
+            let left = self.rest.map_or(left, |rest| left.min(rest));
+            Event::CopyCut {
+                wanted: left.saturating_add(begun).min(CHUNK),
+                cause,
+            }
+        });
+        Status::of_write(errno)
     }
 
     /// Whether both are one file as far as their names tell, where others serve it.
@@ -191,12 +245,11 @@ impl Copy {
                     // Others have appended meanwhile, and the limit of a rule is reached.
                     self.to.writable(self.to_offset, len)?;
                 }
-                log::emit(Level::Error, || Event::CopyFailed {
-                    what: error.what,
-                    cause: Some(cause(error.errno)),
-                });
-                Err(error.errno.into())
+                Err(self.failed(error.what, error.errno))
             }
         }
     }
 }
+
+/// OpenSSH copies so much at a time, and its log tells of which piece nothing was written.
+const CHUNK: u64 = 64 * 1024;

@@ -42,6 +42,24 @@ impl Status {
     pub fn bad_handle() -> Self {
         Self::because(StatusCode::Failure, "no such handle")
     }
+
+    /// A read(2) that failed. Of a handle that is not open for it "No such file" would be said of a file that is there.
+    #[must_use]
+    pub fn of_read(errno: Errno) -> Self {
+        match errno {
+            Errno::EBADF => Self::because(StatusCode::Failure, "not open for reading"),
+            errno => errno.into(),
+        }
+    }
+
+    /// The same of a write(2).
+    #[must_use]
+    pub fn of_write(errno: Errno) -> Self {
+        match errno {
+            Errno::EBADF => Self::because(StatusCode::Failure, "not open for writing"),
+            errno => errno.into(),
+        }
+    }
 }
 
 impl From<Errno> for Status {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use crate::support::log::{Line, Syslog};
+use crate::support::openssh::Release;
 use crate::support::{Launch, Server, Tree};
 
 /// From the least to the most.
@@ -33,10 +34,24 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Without what the two servers have each to itself.
-    pub(crate) fn comparable(&self) -> Vec<String> {
+    /// Without what the two servers have each to itself, theirs being of this release; and without what later releases write otherwise,
+    /// by which ours goes.
+    pub(crate) fn comparable(&self, release: Release) -> Vec<String> {
         let common = |line: &&String| !is_added(line) && !is_about_memory(line);
-        self.lines.iter().filter(common).cloned().collect()
+        let lines = self.lines.iter().filter(common);
+        let mut lines: Vec<String> = lines.map(|line| without_numbers(line)).collect();
+        if release < (9, 4) {
+            for line in &mut lines {
+                *line = line.replace(": sent handle handle ", ": sent handle ");
+            }
+        }
+        if release < (10, 3) {
+            lines.retain(|line| !text(line).starts_with("users-groups-by-id: "));
+        }
+        if release < (10, 4) {
+            lines.retain(|line| !line.contains("process_extended_copy_data: refusing "));
+        }
+        lines
     }
 
     /// The lines that ours has beside OpenSSH's.
@@ -62,6 +77,21 @@ fn is_about_locks(line: &str) -> bool {
 /// "debug3: process_read: allocate 0 => 10": OpenSSH's read buffer grows.
 fn is_about_memory(line: &str) -> bool {
     text(line).starts_with("debug3: process_read: allocate ")
+}
+
+/// The line of a copy from a file to itself, with letters for its device and inode numbers.
+fn without_numbers(line: &str) -> String {
+    if !line.contains("refusing to read/write same file") {
+        return line.to_owned();
+    }
+    let words = line.split(' ').map(|word| {
+        let number = word.trim_end_matches(',');
+        match number.parse::<u64>() {
+            Ok(_) => word.replace(number, "N"),
+            Err(_) => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Without the priority that stands before it in syslog.

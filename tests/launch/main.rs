@@ -15,6 +15,7 @@ mod flags_order;
 mod flags_values;
 mod forced_command;
 mod log;
+mod log_copies;
 mod log_escapes;
 mod log_lines;
 mod log_long;
