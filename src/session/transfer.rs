@@ -251,7 +251,7 @@ fn read_failed(open: &OpenFile, errno: Errno) -> Status {
     log::emit(Level::Error, || {
         transfer_failed("process_read", "read", open, errno)
     });
-    errno.into()
+    Status::of_read(errno)
 }
 
 /// System calls: one pwrite(2), out of the buffer into which the request arrived.
@@ -329,11 +329,7 @@ pub(super) fn have_written(
             log::emit(Level::Error, || {
                 transfer_failed("process_write", "write", open, errno)
             });
-            Err(match errno {
-                // "No such file" would be said of a file that is there.
-                Errno::EBADF => Status::because(StatusCode::Failure, "not open for writing"),
-                errno => errno.into(),
-            })
+            Err(Status::of_write(errno))
         }
     }
 }

@@ -17,19 +17,20 @@ const COPY_CHUNK: u64 = 65_536;
 
 const KNOWN: [Known; 11] = [
     Known {
-        reason: "a WRITE by a handle that is not open for writing is a FAILURE; OpenSSH says that there is no such file",
+        reason: "what a handle is not open for is a FAILURE; OpenSSH says that there is no such file",
         until: None,
         applies: |operation, ours, theirs| {
-            matches!(operation, O::Write(..))
-                && matches!(ours, Reply::Status(status) if status.text == "Failure: not open for writing")
+            matches!(operation, O::Read(..) | O::Write(..) | O::CopyData(..))
+                && is_not_open(ours)
                 && codes(ours, theirs) == Some((code::FAILURE, code::NO_SUCH_FILE))
         },
     },
     Known {
-        reason: "a bad handle is a FAILURE everywhere; OpenSSH answers CLOSE and fsync by NO_SUCH_FILE",
+        reason: "a bad handle is a FAILURE everywhere; OpenSSH answers CLOSE, fsync and, from 10.4 on, copy-data by NO_SUCH_FILE",
         until: None,
         applies: |operation, ours, theirs| {
-            matches!(operation, O::Close(_) | O::Fsync(_))
+            matches!(operation, O::Close(_) | O::Fsync(_) | O::CopyData(..))
+                && matches!(ours, Reply::Status(status) if status.text == "Failure: no such handle")
                 && codes(ours, theirs) == Some((code::FAILURE, code::NO_SUCH_FILE))
         },
     },
@@ -100,11 +101,11 @@ const KNOWN: [Known; 11] = [
         },
     },
     Known {
-        reason: "copy-data refuses a target not open for writing at once; OpenSSH reads first, and may find nothing to copy",
+        reason: "copy-data refuses what is not open for it at once; OpenSSH reads first, and may find nothing to copy",
         until: None,
         applies: |operation, ours, theirs| {
             matches!(operation, O::CopyData(..))
-                && matches!(ours, Reply::Status(status) if status.text == "No such file: Bad file descriptor")
+                && is_not_open(ours)
                 && matches!(theirs, Reply::Status(_))
         },
     },
@@ -154,6 +155,10 @@ fn codes(ours: &Reply, theirs: &Reply) -> Option<(u32, u32)> {
         (Reply::Status(ours), Reply::Status(theirs)) => Some((ours.code, theirs.code)),
         _ => None,
     }
+}
+
+fn is_not_open(ours: &Reply) -> bool {
+    matches!(ours, Reply::Status(status) if status.text.starts_with("Failure: not open for "))
 }
 
 fn is_bad_message(reply: &Reply) -> bool {

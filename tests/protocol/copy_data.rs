@@ -2,7 +2,7 @@
 
 use crate::support::wire::{code, pflags};
 use crate::support::{Server, Tree, request};
-use crate::{assert_cause, assert_status, start, start_with};
+use crate::{assert_cause, assert_not_open_for, assert_status, start, start_with};
 
 const NEW: u32 = pflags::READ | pflags::WRITE | pflags::CREAT;
 
@@ -154,15 +154,11 @@ fn a_target_not_open_for_writing_is_refused_at_once() {
     let (from, _) = pair(&tree, &mut server, 100);
     let to = server.open("to", pflags::READ);
     let reply = server.call(&request::copy_data(&from, 0, 0, &to, 0));
-    assert_cause(&reply, &server, code::NO_SUCH_FILE, "Bad file descriptor");
+    assert_not_open_for(&reply, &server, "writing");
     let nothing = server.call(&request::copy_data(&from, 100, 0, &to, 0));
     assert_status(
         &nothing,
-        server.differs(
-            "refused before anything is read",
-            code::NO_SUCH_FILE,
-            code::OK,
-        ),
+        server.differs("refused before anything is read", code::FAILURE, code::OK),
     );
     assert!(tree.read("to").is_empty());
 }
@@ -174,7 +170,7 @@ fn a_source_not_open_for_reading_fails() {
     let from = server.open("from", pflags::WRITE);
     let to = server.open("to", NEW);
     let reply = server.call(&request::copy_data(&from, 0, 0, &to, 0));
-    assert_cause(&reply, &server, code::NO_SUCH_FILE, "Bad file descriptor");
+    assert_not_open_for(&reply, &server, "reading");
     assert!(tree.read("to").is_empty());
 }
 

@@ -29,18 +29,16 @@ fn with_handle(handle: &[u8], good: &[u8]) -> Vec<(&'static str, Packet)> {
     ]
 }
 
-/// OpenSSH answers CLOSE by ENOENT's status, and fsync by a NO_SUCH_FILE of its own; ours answers FAILURE everywhere.
+/// OpenSSH answers CLOSE by ENOENT's status, and fsync by a NO_SUCH_FILE of its own, and from 10.4 on copy-data by EBADF's; ours answers
+/// FAILURE everywhere.
 fn refusal(server: &Server, request: &str) -> u32 {
-    let special = matches!(request, "close" | "fsync");
-    server.differs(
-        "one answer to a bad handle",
-        code::FAILURE,
-        if special {
-            code::NO_SUCH_FILE
-        } else {
-            code::FAILURE
-        },
-    )
+    let copied = server.differed_before((10, 4), "EBADF", code::NO_SUCH_FILE, code::FAILURE);
+    let theirs = match request {
+        "close" | "fsync" => code::NO_SUCH_FILE,
+        "copy-data from" | "copy-data to" => copied,
+        _ => code::FAILURE,
+    };
+    server.differs("one answer to a bad handle", code::FAILURE, theirs)
 }
 
 #[test]

@@ -109,6 +109,21 @@ fn assert_cause(reply: &Reply, server: &Server, code: u32, cause: &str) {
     assert_eq!(reply.status().text, text);
 }
 
+/// The answer to what a handle is not open for: OpenSSH says "No such file" of a file that is there.
+#[track_caller]
+fn assert_not_open_for(reply: &Reply, server: &Server, what: &str) {
+    if server.is_openssh() {
+        assert_status(reply, code::NO_SUCH_FILE);
+    } else {
+        assert_cause(
+            reply,
+            server,
+            code::FAILURE,
+            &format!("not open for {what}"),
+        );
+    }
+}
+
 /// The server under test as an ordinary user (nobody's uid where the test is root, which then owns the tree).
 fn ordinary(tree: &Tree, args: &[&str]) -> Ordinary {
     if !nix::unistd::geteuid().is_root() {
