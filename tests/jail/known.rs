@@ -18,7 +18,7 @@ struct Cell<'a> {
 
 const KNOWN: &[Known] = &[
     Known {
-        reason: "home-directory is that of the user who is named; OpenSSH 9.2 answers the session's own",
+        reason: "home-directory is that of the user who is named; OpenSSH before 9.8 answers the session's own",
         applies: |cell| cell.probe == "home-directory",
     },
     Known {

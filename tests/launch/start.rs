@@ -83,7 +83,7 @@ fn the_tokens_of_d_are_home_user_uid_and_percent() {
             );
         }
     }
-    // OpenSSH 9.2 does not know it and leaves with 255.
+    // OpenSSH does not know it and leaves with 255.
     assert_eq!(starts_in(under_test(), &tree, &["-d", "%h"]), home);
 }
 

@@ -20,7 +20,7 @@ const ANNOUNCED: [(&str, &str); 12] = [
     ("copy-file", "1"),
 ];
 
-/// How many OpenSSH 9.2 announces.
+/// How many OpenSSH announces, from 9.2 to 10.6.
 const THEIRS: usize = 11;
 
 fn announced(args: &[&str]) -> Vec<(String, String)> {

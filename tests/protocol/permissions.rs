@@ -128,6 +128,20 @@ fn unknown_names_are_accepted_and_match_nothing() {
     assert_eq!(denied_with(&["-p", "nonsense"]).len(), all().len());
 }
 
+/// OpenSSH stops reading at it.
+#[test]
+fn an_empty_item_ends_no_list() {
+    let denied = denied_with(&["-P", "stat,,mkdir"]);
+    let expected: &[&str] = if is_openssh() {
+        &["stat"]
+    } else {
+        &["mkdir", "stat"]
+    };
+    assert_eq!(denied, expected);
+    let allowed = all().len() - denied_with(&["-p", "stat,,mkdir"]).len();
+    assert_eq!(allowed, expected.len());
+}
+
 #[test]
 fn a_denied_request_is_denied_before_its_fields_are_looked_at() {
     let tree = Tree::new();
