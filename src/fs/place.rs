@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
+use rustix::fs::{AtFlags as StatxAt, StatxAttributes, StatxFlags, statx};
 
 use super::{Answer, Error, Follow, Result, again};
 
@@ -194,6 +195,12 @@ impl<'v> Place<'v> {
             Some(jailed) if jailed.read_only => Err(Errno::EROFS.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Whether no name in the directory can be taken away or changed again, though new ones can be made (`chattr +a`).
+    pub(super) fn keeps_names(&self) -> bool {
+        let found = statx(self.dir(), "", StatxAt::EMPTY_PATH, StatxFlags::empty());
+        found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::APPEND))
     }
 
     /// The attributes of what stands here.

@@ -265,6 +265,9 @@ impl Uploads {
             return Ok(None);
         }
         // Whatever can fail comes before there is a file to be left behind.
+        if place.keeps_names() {
+            return Err(Errno::EPERM.into());
+        }
         let dir = Arc::new(place.dir().try_clone_to_owned().map_err(to_errno)?);
         let id = Id::of_fd(&dir)?;
         let hidden = unlisted();

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod append_directories;
 mod atomic;
 mod atomic_ends;
 mod atomic_killed;

@@ -1,0 +1,77 @@
+//! A directory of which no name can be taken away (`chattr +a`): what is written unseen first could never take its place there, nor be removed.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::packet::pflags::{CREAT, TRUNC, WRITE};
+use crate::support::request::*;
+use crate::support::{Attrs, Server, Tree};
+
+const UPLOAD: u32 = WRITE | CREAT | TRUNC;
+const ROOTS: [&[&str]; 2] = [&[], &["--root", "."]];
+
+/// Gives a directory the attribute, as long as this lasts.
+struct Kept<'t>(&'t Tree);
+
+impl<'t> Kept<'t> {
+    fn new(tree: &'t Tree) -> Self {
+        assert!(chattr("+a", &tree.at("spool")), "an ext4 or so below /srv");
+        Self(tree)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        chattr("-a", &self.0.at("spool"));
+    }
+}
+
+fn chattr(how: &str, path: &Path) -> bool {
+    let status = Command::new("chattr").arg(how).arg(path).status();
+    status.unwrap().success()
+}
+
+fn tree() -> Tree {
+    let tree = Tree::below("/srv");
+    tree.dir("spool");
+    tree.file("spool/old", "old");
+    tree.file("from", "copied");
+    tree
+}
+
+#[test]
+fn an_atomic_upload_is_refused_before_anything_is_sent_and_leaves_nothing() {
+    for root in ROOTS {
+        let tree = tree();
+        let _kept = Kept::new(&tree);
+        let mut server = Server::with(&tree, [&["--atomic-upload"], root].concat());
+        for name in ["spool/new", "spool/old"] {
+            let reply = server.call(&open(name, UPLOAD, &Attrs::NONE));
+            let said = "Permission denied: the directory cannot be written (--atomic-upload)";
+            assert_eq!(reply.status().text, said);
+        }
+        // As ever: to go on with what is there is no upload of that kind.
+        let handle = server.open("spool/old", WRITE);
+        server.ok(&write(&handle, 3, "er"));
+        server.close(&handle);
+        assert_eq!(tree.read("spool/old"), b"older");
+        assert_eq!(tree.names("spool"), [b"old"]);
+    }
+}
+
+#[test]
+fn a_copy_is_written_in_place_or_not_at_all_and_leaves_nothing() {
+    for root in ROOTS {
+        let tree = tree();
+        let _kept = Kept::new(&tree);
+        let mut server = Server::with(&tree, root);
+        server.ok(&copy_file("from", "spool/old", 1));
+        assert_eq!(tree.read("spool/old"), b"copied");
+        assert_eq!(server.code(&copy_file("from", "spool/new", 0)), 3);
+        assert_eq!(tree.names("spool"), [b"old"]);
+        // Without rules files are made there as by any program.
+        let handle = server.open("spool/new", UPLOAD);
+        server.close(&handle);
+        assert_eq!(tree.names("spool"), [&b"new"[..], b"old"]);
+    }
+}
