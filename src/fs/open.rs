@@ -331,8 +331,14 @@ impl View {
             Some(_) if creates_anew => return Err(Errno::EEXIST.into()),
             Some(stat) => {
                 let flags = how.flags - OFlag::O_ACCMODE - OFlag::O_TRUNC;
-                let flags = flags | OFlag::O_WRONLY;
-                Some(open_known(place, OpenHow { flags, ..how }, stat)?)
+                let old = |flags| open_known(place, OpenHow { flags, ..how }, stat);
+                Some(match old(flags | OFlag::O_WRONLY) {
+                    // A program that is running: the kernel asks for the permission before it says so, and what runs is not changed.
+                    Err(Error::Kernel(Errno::ETXTBSY)) => {
+                        old(flags | OFlag::O_RDONLY).map_err(|_| Errno::ETXTBSY)?
+                    }
+                    opened => opened?,
+                })
             }
             None => None,
         };

@@ -41,6 +41,7 @@ mod rates;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod raw;
 mod reserve_told;
+mod running_programs;
 mod secrets;
 mod sentences;
 mod storm;
