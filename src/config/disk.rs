@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use super::report::{Report, array, printable, quoted};
-use crate::fs::Trial;
+use crate::fs::{Trial, Way};
 
 /// A directory of the host that the client sees, what its file system can do, and what that means for rules.
 #[derive(Debug)]
@@ -35,9 +35,17 @@ impl Report {
 
     /// A line for each rule in force that depends on it.
     fn means(&self, trial: &Trial, protects: bool) -> Vec<(&'static str, String)> {
-        let replaces = match trial.excludes() {
-            true => "nothing is replaced, whatever other processes do meanwhile",
-            false => "RENAME can replace what another process puts there at the same moment",
+        let replaces = match trial.way() {
+            Way::Renamed => "nothing is replaced, whatever other processes do meanwhile",
+            Way::Linked => {
+                "nothing is replaced, whatever other processes do meanwhile, but an empty directory by another"
+            }
+            Way::LookedFor => {
+                "RENAME and copy-file can replace what another process puts there at the same moment"
+            }
+            Way::Refused(_) => {
+                "nothing is replaced, since no file gets a new name by RENAME and copy-file"
+            }
         };
         let own = match trial.birth {
             true => "what the session has made is known by inode number and time of birth",
@@ -55,13 +63,14 @@ impl Report {
                 "patterns tell case apart and the file system does not: another spelling of the name passes them"
             }
         };
-        let whole = match trial.excludes() {
-            true => {
+        let whole = match trial.way() {
+            Way::Renamed | Way::Linked => {
                 "a new file has its name when it is whole, and replaces nothing that appeared meanwhile"
             }
-            false => {
-                "a new file can be seen empty before it is whole, or replace what appeared at that moment"
+            Way::LookedFor => {
+                "a new file has its name when it is whole, and can replace what another process puts there at that moment"
             }
+            Way::Refused(_) => "a new file is refused when it is closed, after all of it was sent",
         };
         let rules: [(_, &[&str]); 9] = [
             ("no-overwrite", &[replaces, own]),
@@ -78,11 +87,41 @@ impl Report {
         let mut means: Vec<_> = in_force
             .map(|(key, lines)| (*key, lines.join("; ")))
             .collect();
+        means.extend(names(trial.way()));
         if protects && trial.folds {
             let compared = "names are compared without regard to case";
             means.push(("self-protection", compared.to_owned()));
         }
         means
+    }
+}
+
+/// What requests do that take a free name, where the kernel has no call for it; whatever rule is in force.
+fn names(way: Way) -> Vec<(&'static str, String)> {
+    match way {
+        Way::Renamed => vec![],
+        Way::Linked => vec![(
+            "RENAME",
+            "by link(2), so that a file has two names for a moment; a directory takes the place of an empty one that appears"
+                .to_owned(),
+        )],
+        Way::LookedFor => vec![
+            (
+                "RENAME",
+                "an empty file has the new name of a file first, so that other sessions write nothing there; what another \
+                 program writes to it or puts there at that moment is lost; a directory takes the place of an empty one that appears"
+                    .to_owned(),
+            ),
+            (
+                "copy-file",
+                "sessions take new names one after the other; what another program puts there at that moment is lost"
+                    .to_owned(),
+            ),
+        ],
+        Way::Refused(errno) => {
+            let fails = format!("a file gets no new name: {}", errno.desc());
+            vec![("RENAME", fails.clone()), ("copy-file", fails)]
+        }
     }
 }
 

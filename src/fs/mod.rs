@@ -51,7 +51,7 @@ pub use place::{Id as FileId, is_regular};
 pub use protect::{Guarded, Trace};
 pub use rights::rights;
 pub use setup::{Bind, SetUp};
-pub use trial::{Trial, inherited_umask};
+pub use trial::{Trial, Way, inherited_umask};
 pub use trusted::{Untrusted, read_trusted, stands};
 pub use view::{Modes, View};
 

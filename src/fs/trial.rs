@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{Mode, fchmod, fstatat, umask};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 use rustix::fs::{AtFlags as StatxAt, StatxFlags, statx};
 
 use super::Result;
+use super::linked::lacks_links;
 use super::ops::fstat;
 use super::unlisted::fresh;
 
@@ -89,11 +91,33 @@ impl Trial {
         })
     }
 
-    /// Whether a file can get a name in such a way that it never replaces what another process puts there.
+    /// How a file gets a name that is free there.
     #[must_use]
-    pub fn excludes(&self) -> bool {
-        self.rename.is_ok() || self.link.is_ok()
+    pub fn way(&self) -> Way {
+        match (self.rename, self.link) {
+            (Ok(()), _) => Way::Renamed,
+            (Err(Errno::EINVAL | Errno::ENOSYS), Ok(())) => Way::Linked,
+            (Err(Errno::EINVAL | Errno::ENOSYS), Err(errno)) if lacks_links(errno) => {
+                Way::LookedFor
+            }
+            (Err(Errno::EINVAL | Errno::ENOSYS), Err(errno)) | (Err(errno), _) => {
+                Way::Refused(errno)
+            }
+        }
     }
+}
+
+/// How a file gets a name that is free, where it is not to replace anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By rename(2), which refuses to replace.
+    Renamed,
+    /// By link(2), which never replaces; a directory by a look and rename(2), which replaces no more than an empty directory.
+    Linked,
+    /// By a look and rename(2), and nothing keeps other processes out in between.
+    LookedFor,
+    /// In no way.
+    Refused(Errno),
 }
 
 /// The umask that the process was started with.
@@ -111,21 +135,31 @@ const PREFIX: &[u8] = b".sftp-server-check.";
 mod tests {
     use nix::errno::Errno;
 
-    use super::Trial;
+    use super::{Trial, Way};
 
     #[test]
     fn a_link_is_enough_to_replace_nothing() {
-        let trial = |rename, link| Trial {
-            rename,
-            link,
-            unnamed: Ok(()),
-            chmod: Ok(true),
-            birth: true,
-            number: true,
-            folds: false,
+        let way = |rename, link| {
+            let trial = Trial {
+                rename,
+                link,
+                unnamed: Ok(()),
+                chmod: Ok(true),
+                birth: true,
+                number: true,
+                folds: false,
+            };
+            trial.way()
         };
-        assert!(trial(Err(Errno::EINVAL), Ok(())).excludes());
-        assert!(trial(Ok(()), Err(Errno::EPERM)).excludes());
-        assert!(!trial(Err(Errno::EINVAL), Err(Errno::EPERM)).excludes());
+        assert_eq!(way(Ok(()), Err(Errno::EPERM)), Way::Renamed);
+        for lacking in [Errno::EINVAL, Errno::ENOSYS] {
+            assert_eq!(way(Err(lacking), Ok(())), Way::Linked);
+            for errno in [Errno::EPERM, Errno::EIO, Errno::ERANGE] {
+                assert_eq!(way(Err(lacking), Err(errno)), Way::LookedFor);
+            }
+            let refused = Way::Refused(Errno::ENOTTY);
+            assert_eq!(way(Err(lacking), Err(Errno::ENOTTY)), refused);
+        }
+        assert_eq!(way(Err(Errno::EPERM), Ok(())), Way::Refused(Errno::EPERM));
     }
 }

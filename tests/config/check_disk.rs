@@ -1,15 +1,20 @@
 //! `check` tries in the root what its file system can do, leaves nothing there, and says what the rules in force mean on it.
 
 use std::fs::File;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 use nix::libc;
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 
 use crate::support::bindfs::Bindfs;
 use crate::support::fault::Fault;
+use crate::support::mounted::{Kind, Mounted};
+use crate::support::packet::pflags::{CREAT, WRITE};
+use crate::support::request::*;
 use crate::support::server::copy_of;
-use crate::support::{Launch, Tree, under_test};
+use crate::support::{Launch, Server, Tree, under_test};
 
 const RULES: [&str; 8] = [
     "--no-overwrite",
@@ -70,7 +75,7 @@ fn one_that_cannot_is_told_as_well() {
         "{said}"
     );
     assert!(said.contains(", birth time no, "), "{said}");
-    let own = "\n       no-delete: nothing is replaced, whatever other processes do meanwhile; without times of birth, what the \
+    let own = "\n       no-delete: nothing is replaced, whatever other processes do meanwhile, but an empty directory by another; without times of birth, what the \
                session has made counts as foreign once it cannot be told any more\n";
     assert!(said.contains(own), "{said}");
     assert_eq!(behind.names(""), [] as [Vec<u8>; 0]);
@@ -89,9 +94,9 @@ fn one_that_can_replace_and_takes_no_mode_is_told_as_well() {
     let first = "tried  \"{root}\": RENAME_NOREPLACE no (EINVAL), link no (EPERM), O_TMPFILE yes, chmod no (EPERM), ";
     assert!(said.starts_with(first), "{said}");
     for line in [
-        "append-only: RENAME can replace what another process puts there at the same moment",
+        "append-only: RENAME and copy-file can replace what another process puts there at the same moment",
         "file-mode: what is made is refused, unless the mount gives that mode by itself",
-        "atomic-upload: a new file can be seen empty before it is whole, or replace what appeared at that moment",
+        "atomic-upload: a new file has its name when it is whole, and can replace what another process puts there at that moment",
     ] {
         assert!(
             said.contains(&format!("\n       {line}\n")),
@@ -99,6 +104,92 @@ fn one_that_can_replace_and_takes_no_mode_is_told_as_well() {
         );
     }
     assert_eq!(root.names(""), [] as [Vec<u8>; 0]);
+}
+
+/// What is said of exFAT by FUSE, whatever rule is in force.
+const NAMED: &str = "       RENAME: an empty file has the new name of a file first, so that other sessions write nothing there; what another \
+program writes to it or puts there at that moment is lost; a directory takes the place of an empty one that appears
+       copy-file: sessions take new names one after the other; what another program puts there at that moment is lost
+       self-protection: names are compared without regard to case
+";
+
+#[test]
+fn what_is_said_of_new_names_is_what_happens_to_them() {
+    let mounted = Mounted::new(Kind::Exfat);
+    let tree = &mounted.point;
+    let said = tried(tree, &[]);
+    assert_eq!(said.split_once('\n').unwrap().1, NAMED, "without any rule");
+    let rules = tried(tree, &["--no-overwrite", "--drop-box", "--atomic-upload"]);
+    let replaces = "RENAME and copy-file can replace what another process puts there at the same moment; without times of birth, \
+                    what the session has made counts as foreign once it cannot be told any more";
+    let whole = "a new file has its name when it is whole, and can replace what another process puts there at that moment";
+    let means = format!(
+        "       no-overwrite: {replaces}\n       drop-box: {replaces}\n       atomic-upload: {whole}\n{NAMED}"
+    );
+    assert_eq!(rules.split_once('\n').unwrap().1, means);
+    // The events of a name: that it is created first, and empty, or that a file that is whole moves there.
+    tree.file("old", "content");
+    tree.file("from", "content");
+    let watch = inotify::init(CreateFlags::NONBLOCK).unwrap();
+    let mask = WatchFlags::CREATE | WatchFlags::MOVED_TO;
+    inotify::add_watch(&watch, tree.root(), mask).unwrap();
+    let mut server = Server::with(tree, ["--atomic-upload", "--root", "."]);
+    server.ok(&rename("old", "renamed"));
+    let handle = server.open("uploaded", WRITE | CREAT);
+    server.ok(&write(&handle, 0, "content"));
+    server.close(&handle);
+    server.ok(&copy_file("from", "copied", 0));
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let mut reader = Reader::new(watch, &mut buffer);
+    let mut events = Vec::new();
+    while let Ok(event) = reader.next() {
+        let name = event.file_name().unwrap().to_str().unwrap().to_owned();
+        events.push((name, event.events()));
+    }
+    let of = |name: &str| -> Vec<_> {
+        let of = events.iter().filter(|(of, _)| of == name);
+        of.map(|(_, event)| *event).collect()
+    };
+    let (created, moved) = (ReadFlags::CREATE, ReadFlags::MOVED_TO);
+    assert_eq!(of("renamed"), [created, moved]);
+    assert_eq!(of("uploaded"), [moved]);
+    assert_eq!(of("copied"), [moved]);
+    for name in ["renamed", "uploaded", "copied"] {
+        assert_eq!(tree.read(name), b"content");
+    }
+    // Nothing that stands there when it is looked is replaced.
+    assert_eq!(server.code(&rename("renamed", "copied")), 4);
+    assert_eq!(server.code(&copy_file("renamed", "copied", 0)), 4);
+}
+
+#[test]
+fn one_on_which_no_file_gets_a_new_name_is_told_as_well() {
+    let root = Tree::below("/srv");
+    let faults = [
+        Fault::new(libc::SYS_renameat2, libc::EINVAL),
+        Fault::new(libc::SYS_linkat, libc::EPROTO),
+    ];
+    let said = Fault::around(&faults, || tried(&root, &["--atomic-upload"]));
+    let lines =
+        "       atomic-upload: a new file is refused when it is closed, after all of it was sent
+       RENAME: a file gets no new name: Protocol error
+       copy-file: a file gets no new name: Protocol error
+";
+    assert_eq!(said.split_once('\n').unwrap().1, lines);
+    root.file("from", "content");
+    let launch = Launch::new(&root).args(["--atomic-upload", "--root", "."]);
+    let mut server = Fault::around(&faults, || launch.connect());
+    let handle = server.open("new", WRITE | CREAT);
+    server.ok(&write(&handle, 0, "content"));
+    let text = "Failure: Protocol error";
+    for request in [
+        close(&handle),
+        rename("from", "new"),
+        copy_file("from", "new", 0),
+    ] {
+        assert_eq!(server.call(&request).status().text, text);
+    }
+    assert_eq!(root.names(""), [b"from"]);
 }
 
 #[test]
