@@ -149,6 +149,7 @@ END
     # Last, since it says that the rest is whole.
     printf '%s\n' "$version" >"$work/version"
     mv "$work" "$folder" || fail "$what: cannot make it of $work"
+    trap - EXIT
 }
 
 # Whether version $1 is at least $2, as `1.85.1` is at least `1.85`.
