@@ -1,10 +1,15 @@
 //! Why the program was started: for SFTP, or for something that is refused in words.
 
+mod heard;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::log::escape::escape;
+use heard::{substitutes, unheard, unheard_in_shell};
+
+pub use heard::Unheard;
 
 /// What is known of the start.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +64,8 @@ impl Launch {
     ///
     /// # Errors
     /// [`Refusal`], where nothing that may come on standard input could make this an SFTP session: a terminal, which would change bytes
-    /// of packets; a command that calls nothing but tools known not to be SFTP servers; and, as a login shell, a forced command that is
-    /// another program.
+    /// of packets; a command that calls nothing but tools known not to be SFTP servers; one that has another program say what a server is
+    /// called with, which could be options; and, as a login shell, a forced command that is another program.
     pub fn patience(self) -> Result<Patience, Refusal> {
         let program = self.program.into_vec();
         let login_shell = program.starts_with(b"-");
@@ -68,7 +73,11 @@ impl Launch {
         match self.shell.or(self.original).map(OsString::into_vec) {
             command if self.terminal => Err(Refusal(command)),
             Some(command) if asks_for_sftp(&command, &program) => Ok(Patience::Unlimited),
-            Some(command) if forced || is_no_server(&command) => Err(Refusal(Some(command))),
+            Some(command)
+                if forced || is_no_server(&command) || substitutes(&command, &program) =>
+            {
+                Err(Refusal(Some(command)))
+            }
             Some(command) => Ok(Patience::Short(Refusal(Some(command)))),
             None if login_shell => Ok(Patience::Short(Refusal(None))),
             None if self.by_sshd => Ok(Patience::Announced),
@@ -94,98 +103,6 @@ impl fmt::Display for Refusal {
         }
         f.write_str(" was refused.")
     }
-}
-
-/// A word behind `-c` that is not kept to, and would change what is served.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot apply \"{}\" from a command that the login shell is given (-c), where it could be the client's word; set it in \
-     /etc/ssh/sftp_server.toml, or give the account another login shell",
-    String::from_utf8_lossy(&escape(.0, MAX_QUOTED))
-)]
-pub struct Unheard(Vec<u8>);
-
-/// The first of these words of a command line that does not concern the log alone: an option without its value, or an operand.
-fn unheard(words: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let value = match logs(word) {
-            Logs::Value(value) => Some(value),
-            Logs::NextWord => words.next().map(Vec::as_slice),
-            Logs::Nothing => None,
-            Logs::Not(option) => return Some(option),
-        };
-        // An option that somebody forgot the value of the one before it for.
-        if let Some(option) = value.filter(|value| value.starts_with(b"-")) {
-            return Some(option.to_vec());
-        }
-    }
-    None
-}
-
-/// The same for a command that a shell would do more with than call the server, such as `exec sftp-server -R` or `env A=b sftp-server -R 2>&1`.
-///
-/// The command is read roughly. If it names a server anywhere, no option may stand behind that name, nor behind a variable, which could be
-/// the server; and no variable may stand behind the name, which could be an option.
-fn unheard_in_shell(command: &[u8], program: &[u8]) -> Option<Vec<u8>> {
-    let calls = command.split(|byte| b";|&()`\n\r".contains(byte));
-    let calls: Vec<Vec<&[u8]>> = calls
-        .map(|call| call.split(|byte| b" \t'\"\\<>".contains(byte)).collect())
-        .collect();
-    let is_server = |word: &&[u8]| names_server(word, program);
-    let named = |two: &[u8]| {
-        let [b'$', next] = two else { return false };
-        next.is_ascii_alphanumeric() || matches!(next, b'_' | b'{')
-    };
-    let expands = |word: &[u8]| word.windows(2).any(named);
-    if !calls.iter().flatten().any(is_server) {
-        return None;
-    }
-    calls.into_iter().find_map(|call| {
-        let mut words = call.into_iter();
-        words.find(|word| is_server(word) || expands(word))?;
-        let kept = |word: &&[u8]| match logs(word) {
-            Logs::Not(_) => !word.starts_with(b"-") && !expands(word),
-            _ => true,
-        };
-        words.find(|word| !kept(word)).map(<[u8]>::to_vec)
-    })
-}
-
-/// What of a word concerns the log.
-enum Logs<'w> {
-    /// All of it, and the next word is the value.
-    NextWord,
-    /// All of it, with this value.
-    Value(&'w [u8]),
-    /// All of it, without a value.
-    Nothing,
-    /// Not this.
-    Not(Vec<u8>),
-}
-
-fn logs(word: &[u8]) -> Logs<'_> {
-    if let Some(long) = word.strip_prefix(b"--").filter(|long| !long.is_empty()) {
-        let equals = long.iter().position(|byte| *byte == b'=');
-        let (name, value) = long.split_at(equals.unwrap_or(long.len()));
-        return match name {
-            b"log-stderr" => Logs::Nothing,
-            b"log-facility" | b"log-level" => value.get(1..).map_or(Logs::NextWord, Logs::Value),
-            _ => Logs::Not([b"--", name].concat()),
-        };
-    }
-    let Some(mut letters) = word.strip_prefix(b"-").filter(|rest| !rest.is_empty()) else {
-        return Logs::Not(word.to_vec());
-    };
-    while let Some((letter, rest)) = letters.split_first() {
-        match letter {
-            b'e' => letters = rest,
-            b'f' | b'l' if rest.is_empty() => return Logs::NextWord,
-            b'f' | b'l' => return Logs::Value(rest),
-            letter => return Logs::Not(vec![b'-', *letter]),
-        }
-    }
-    Logs::Nothing
 }
 
 /// Whether the first word's basename is that of an SFTP server or our own, and no shell would do more than run it.
@@ -311,7 +228,7 @@ const TOOLS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, asks_for_sftp, is_no_server, unheard, unheard_in_shell, words};
+    use super::{Refusal, asks_for_sftp, is_no_server};
 
     #[test]
     fn a_server_by_any_path_and_with_any_arguments_is_sftp() {
@@ -353,81 +270,6 @@ mod tests {
                 !asks_for_sftp(command.as_bytes(), b"-/opt/bin/our-sftp"),
                 "{command}"
             );
-        }
-    }
-
-    #[test]
-    fn what_concerns_the_log_alone_may_be_dropped() {
-        let first = |command: &str| {
-            let words = words(format!("sftp-server {command}").as_bytes()).unwrap();
-            unheard(&words[1..]).map(|word| String::from_utf8(word).unwrap())
-        };
-        for command in [
-            "",
-            "-e",
-            "-l INFO -f LOCAL7",
-            "-lINFO -efAUTH",
-            "-l '' -e",
-            "--log-level INFO --log-facility=AUTH --log-stderr",
-            "-l",
-        ] {
-            assert_eq!(first(command), None, "{command}");
-        }
-        for (command, word) in [
-            ("-R", "-R"),
-            ("-l INFO -R", "-R"),
-            ("-eR", "-R"),
-            ("-el -R", "-R"),
-            ("-l-R", "-R"),
-            ("--log-level --root /srv/box", "--root"),
-            ("-lINFO -u077", "-u"),
-            ("-e --root=/srv/box", "--root"),
-            ("--log-level INFO --root /srv/box", "--root"),
-            ("--log-levels=INFO", "--log-levels"),
-            ("--sandbox off", "--sandbox"),
-            ("-h", "-h"),
-            ("-d '/a b'", "-d"),
-            ("'stray word' -l INFO", "stray word"),
-            ("--", "--"),
-            ("-", "-"),
-            ("-l INFO ''", ""),
-        ] {
-            assert_eq!(first(command).as_deref(), Some(word), "{command}");
-        }
-    }
-
-    #[test]
-    fn an_option_behind_a_server_is_found_in_whatever_a_shell_would_do() {
-        let found = |command: &str| {
-            let word = unheard_in_shell(command.as_bytes(), b"-our-sftp")?;
-            Some(String::from_utf8(word).unwrap())
-        };
-        for (command, word) in [
-            ("exec sftp-server --root /srv/box", "--root"),
-            ("LANG=C /usr/lib/openssh/sftp-server -R", "-R"),
-            ("env A=b our-sftp -eR", "-eR"),
-            ("nice -n 5 sftp-server -l INFO -R", "-R"),
-            ("sftp-server --read-only 2>/dev/null", "--read-only"),
-            ("sh -c 'sftp-server --root=/srv/box'", "--root=/srv/box"),
-            ("cd /srv && exec ./sftp-server --root .", "--root"),
-            ("sftp-server $OPTIONS", "$OPTIONS"),
-            ("S=/opt/sftp-server; $S -R", "-R"),
-            ("sudo -u other \"/opt/sftp-server\" -R", "-R"),
-        ] {
-            assert_eq!(found(command).as_deref(), Some(word), "{command}");
-        }
-        for command in [
-            "uptime",
-            "grep -R $HOME",
-            "scp -f x",
-            "sftp-server $(uptime)",
-            "exec sftp-server",
-            "sudo -n /usr/lib/openssh/sftp-server -l INFO",
-            "sftp-server -e 2>/dev/null",
-            // PuTTY's, where there is no subsystem.
-            "test -x /usr/lib/sftp-server && exec /usr/lib/sftp-server\ntest -x /opt/sftp-server && exec /opt/sftp-server\nexec sftp-server",
-        ] {
-            assert_eq!(found(command), None, "{command}");
         }
     }
 

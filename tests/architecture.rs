@@ -95,7 +95,11 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("process::Command", &[], "nothing is ever run"),
     ("execv", &[], "nothing is ever run"),
     // What is quoted there is escaped already, and ASCII.
-    ("from_utf8_lossy", &["launch.rs"], "bytes stay bytes"),
+    (
+        "from_utf8_lossy",
+        &["launch.rs", "launch/heard.rs"],
+        "bytes stay bytes",
+    ),
     ("unsafe", &[], "nix gives it all as safe calls"),
     (".unwrap()", &[], "a type says so where it holds"),
     (".expect(", &[], "a type says so where it holds"),

@@ -174,6 +174,7 @@ fn nor_is_it_served_where_a_shell_would_have_called_the_server() {
         ("LANG=C {server} -R 2>&1", "-R"),
         ("env A=b {server} -l INFO --root={dir}", "--root={dir}"),
         ("{server} $OPTIONS", "$OPTIONS"),
+        ("{server}$IFS--root$IFS{dir}", "{server}$IFS--root$IFS{dir}"),
     ] {
         sshd.authorize(&account, &format!(r#"command="{command}",restrict"#));
         // A client that asks for a shell: the forced command is run without a word of what it wanted.
@@ -186,6 +187,20 @@ fn nor_is_it_served_where_a_shell_would_have_called_the_server() {
         let begin = format!("sftp-server: cannot apply \"{named}\" from a command ");
         assert!(ran.stderr.starts_with(&begin), "{command}: {ran:?}");
     }
+}
+
+#[test]
+fn nor_where_another_program_says_what_stands_behind_its_name() {
+    let (account, sshd) = account("internal-sftp");
+    let command = "{server} $(cat {dir}/options)";
+    sshd.authorize(&account, &format!(r#"command="{command}",restrict"#));
+    let mut ssh = sshd.ssh();
+    ssh.args(["-o", &user(&account), HOST]);
+    let ran = run(&mut ssh, Input::Text(INIT));
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert_eq!(ran.stdout, "", "nothing is served");
+    let said = sshd.place().expand(&format!("'{command}' was refused."));
+    assert!(ran.stderr.contains(&said), "{ran:?}");
 }
 
 #[test]
