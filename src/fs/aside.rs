@@ -1,8 +1,9 @@
 //! Removing and renaming what was judged, and nothing that has taken its name since.
 //!
 //! unlink(2), rmdir(2) and rename(2) take names; between the look at what has a name and the call another process can put something else there.
-//! So the name is first moved to one that nobody knows, in the directory where it ends. What stands there is looked at, and it goes on from there;
-//! if it is not what was judged, it goes back and is judged in its turn. Nothing is ever replaced on the way that was not looked at.
+//! So the name is first moved to one that nobody knows, in the directory where it ends; if that one lets no name go, where it begins. What stands
+//! there is looked at, and it goes on from there; if it is not what was judged, it goes back and is judged in its turn. Nothing is ever replaced on
+//! the way that was not looked at.
 //!
 //! Only where a verdict depends on which object has the name; all others act by the name at once. A session that is killed in between, which takes
 //! some microseconds, leaves such a name; so does one that finds the old name taken when it wants to give it back. It is none of those that
@@ -180,7 +181,9 @@ impl View {
         let Some(there) = &there else {
             slashes(old, new, &moved)?;
             let own = self.own_made(moved.as_fd());
-            let aside = Aside::of(&moved, old, new.dir())?;
+            // Where no name can be taken away again, it is to have its last one at once.
+            let by = if new.keeps_names() { old } else { new };
+            let aside = Aside::of(&moved, old, by.dir())?;
             return aside
                 .to_known(new, &moved, own)
                 .map_err(|errno| match errno {
@@ -193,6 +196,9 @@ impl View {
             return Err(Errno::EEXIST.into());
         }
         slashes(old, new, &moved)?;
+        if new.keeps_names() {
+            return Err(Errno::EPERM.into());
+        }
         let how = replacing(&moved, there).or_else(|errno| after_permissions(&deeds, errno))?;
         // Both are names of one object: rename(2) leaves them.
         if Id::of(&there.stat) == Id::of(&moved.stat) {

@@ -75,3 +75,31 @@ fn a_copy_is_written_in_place_or_not_at_all_and_leaves_nothing() {
         assert_eq!(tree.names("spool"), [&b"new"[..], b"old"]);
     }
 }
+
+#[test]
+fn what_the_session_made_is_renamed_into_it_at_once_or_stays_where_it_is() {
+    for root in ROOTS {
+        for rule in ["--no-delete", "--append-only", "--drop-box"] {
+            let tree = tree();
+            let _kept = Kept::new(&tree);
+            let mut server = Server::with(&tree, [&[rule], root].concat());
+            let handle = server.open("file", UPLOAD);
+            server.ok(&write(&handle, 0, "own"));
+            server.close(&handle);
+            server.ok(&mkdir("dir", &Attrs::NONE));
+            assert_eq!(server.code(&rename("file", "spool/old")), 3);
+            assert_eq!(server.code(&posix_rename("file", "spool/old")), 3);
+            assert_eq!(tree.read("file"), b"own");
+            server.ok(&rename("file", "spool/file"));
+            server.ok(&posix_rename("dir", "spool/dir"));
+            // From there nothing goes on, and it is what it was.
+            assert_eq!(server.code(&rename("spool/file", "spool/again")), 3);
+            let handle = server.open("other", UPLOAD);
+            server.close(&handle);
+            assert_eq!(server.code(&posix_rename("other", "spool/file")), 3);
+            assert_eq!(tree.read("spool/file"), b"own");
+            assert_eq!(tree.names("spool"), [&b"dir"[..], b"file", b"old"]);
+            assert_eq!(tree.names("."), [&b"from"[..], b"other", b"spool"]);
+        }
+    }
+}
