@@ -178,6 +178,15 @@ impl Report {
 
     /// Settings that do not do what they seem to.
     fn rules(&mut self) {
+        for key in ["hide", "deny"] {
+            let listed = |pattern: &&String| pattern.replace("[,]", "").contains(',');
+            let lists: Vec<_> = self.list(key).unwrap_or_default().to_vec();
+            for pattern in lists.iter().filter(listed) {
+                let what = format!("{key}: \"{pattern}\" is one pattern, of names with a comma");
+                let remedy = "give each pattern by itself, or write the comma [,]";
+                self.add(Weight::Warning, what, remedy);
+            }
+        }
         let covered = ["no-delete", "append-only", "drop-box", "read-only"];
         if self.is_on("no-overwrite") && !covered.iter().any(|key| self.is_on(key)) {
             let what = "no-overwrite: a file can still be removed and its name written anew";

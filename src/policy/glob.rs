@@ -39,6 +39,9 @@ impl Glob {
         let slash = text.contains(&b'/');
         let rest = match text {
             b"" => return Err("the pattern is empty"),
+            // Somebody meant a list, and it would match next to nothing.
+            [b' ', ..] => return Err(BLANK),
+            [.., before, b' '] if *before != b'\\' => return Err(BLANK),
             [b'/', rest @ ..] => rest,
             text if slash && !text.starts_with(b"**/") => {
                 return Err("a pattern with a slash begins with / or **/");
@@ -121,6 +124,8 @@ impl Glob {
         }
     }
 }
+
+const BLANK: &str = "a pattern has no blank at its ends; one in a name is written [ ]";
 
 /// How a pattern and a path go together.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -311,6 +316,16 @@ mod tests {
     fn malformed_patterns_are_refused() {
         for glob in ["", "a/b", "[a", "a\\", "/a//b", "/a/../b", "[z-a]", "./x"] {
             assert!(Glob::new(glob.as_bytes()).is_err(), "{glob}");
+        }
+    }
+
+    #[test]
+    fn a_blank_at_an_end_is_refused_and_can_be_in_a_name() {
+        for glob in ["a ", " a", " ", " /a"] {
+            assert!(Glob::new(glob.as_bytes()).is_err(), "{glob:?}");
+        }
+        for (glob, name) in [("a b", "/a b"), ("a[ ]", "/a "), ("\\ a\\ ", "/ a ")] {
+            assert!(covers(glob, name), "{glob:?}");
         }
     }
 }

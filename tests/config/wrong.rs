@@ -129,6 +129,20 @@ pub(crate) const WRONG: &[(&str, &[&str], &str, &str, &str)] = &[
         "lists are not merged; repeat its patterns there",
     ),
     (
+        "hide = [\"*.key,*.pem\"]",
+        &[],
+        "warning",
+        "hide: \"*.key,*.pem\" is one pattern, of names with a comma",
+        "give each pattern by itself, or write the comma [,]",
+    ),
+    (
+        "",
+        &["--deny=*.key,*.pem"],
+        "warning",
+        "deny: \"*.key,*.pem\" is one pattern, of names with a comma",
+        "give each pattern by itself, or write the comma [,]",
+    ),
+    (
         "[[match]]\nuser = \"!anna\"\nread-only = true",
         &[],
         "warning",
