@@ -1,10 +1,12 @@
 //! Where something is bound into the view: a name in a directory, however it is spelled where names fold.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ffi::OsString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::PathBuf;
 
-use nix::fcntl::{AT_FDCWD, readlinkat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
 
 use super::Result;
 use super::place::Id;
@@ -16,6 +18,8 @@ pub(super) struct Point {
     /// The tree in which it is.
     tree: usize,
     dir: Id,
+    /// As long as it is open the directory keeps its number: overlayfs and FUSE give another one once the kernel has forgotten it.
+    _held: OwnedFd,
     pub(super) name: Name,
     /// What the components of the directory's path are known by, as the host had it at the start, where FUSE may give each spelling of them
     /// an inode of its own.
@@ -44,10 +48,14 @@ impl Point {
     /// # Errors
     /// As fstat(2).
     pub(super) fn new(tree: usize, dir: BorrowedFd<'_>, name: &[u8]) -> Result<Self> {
-        let folds = may_fold(Path::new(&link_of(dir)));
+        let link = PathBuf::from(link_of(dir));
+        let folds =
+            may_fold(&told(dir).map_or(link, |path| PathBuf::from(OsString::from_vec(path))));
+        let held = openat(dir, ".", HELD, Mode::empty())?;
         Ok(Self {
             tree,
             dir: Id::of_fd(dir)?,
+            _held: held,
             name: Name {
                 written: name.to_vec(),
                 folded: folds.then(|| spelling(name)),
@@ -62,9 +70,24 @@ impl Point {
         self.tree == tree && (self.dir == id || self.dir.device() == id.device() && by_path())
     }
 
-    /// The same, where nothing but the identity is at hand.
-    pub(super) fn is_at(&self, tree: usize, id: Id) -> bool {
-        (self.tree, self.dir) == (tree, id)
+    /// Whether the directory `name`, which is `id`, is its directory; `dir` is that in which it stands.
+    pub(super) fn is_at(&self, tree: usize, dir: BorrowedFd<'_>, name: &[u8], id: Id) -> bool {
+        let by_path = || {
+            let way = self.path.as_deref()?.split_last()?;
+            Some(*way.0 == spelling(name) && path_of(dir).as_deref() == Some(way.1))
+        };
+        self.tree == tree
+            && (self.dir == id || self.dir.device() == id.device() && by_path() == Some(true))
+    }
+
+    /// Whether it is known by its path, and the directory `name` in `dir` is on that: then it would be lost by a rename.
+    pub(super) fn leads_through(&self, dir: BorrowedFd<'_>, name: &[u8]) -> bool {
+        let on_way = |way: &[Vec<u8>]| {
+            let above = path_of(dir)?;
+            let next = way.strip_prefix(above.as_slice())?.first()?;
+            Some(*next == spelling(name))
+        };
+        self.path.as_deref().and_then(on_way) == Some(true)
     }
 }
 
@@ -72,8 +95,17 @@ fn link_of(dir: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", dir.as_raw_fd())
 }
 
+fn told(dir: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    let path = readlinkat(AT_FDCWD, link_of(dir).as_str()).ok()?;
+    Some(path.into_vec())
+}
+
+const HELD: OFlag = OFlag::O_PATH
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
+
 /// What the components of a directory's path are known by; none without a procfs.
 fn path_of(dir: BorrowedFd<'_>) -> Option<Vec<Vec<u8>>> {
-    let path = readlinkat(AT_FDCWD, link_of(dir).as_str()).ok()?.into_vec();
+    let path = told(dir)?;
     Some(path.split(|byte| *byte == b'/').map(spelling).collect())
 }

@@ -76,6 +76,7 @@ impl View {
         }
         self.removable(old)?;
         self.removable(new)?;
+        self.takes_binds_along(old)?;
         // Only a directory takes the place of one.
         let moves = |stat: FileStat| kind(&stat) == SFlag::S_IFDIR;
         if self.has_binds() && old.lstat().is_ok_and(moves) {

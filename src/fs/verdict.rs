@@ -140,11 +140,27 @@ impl View {
         } else {
             None
         };
-        match there {
-            Some(stat) if jail.is_bound_in(jailed.tree, Id::of(&stat)) => {
-                Err(Errno::ENOTEMPTY.into())
-            }
-            _ => Ok(()),
+        let (tree, dir) = (jailed.tree, place.dir());
+        let holds = |stat: FileStat| {
+            let id = Id::of(&stat);
+            jail.points()
+                .any(|point| point.is_at(tree, dir, &place.name, id))
+        };
+        match there.is_some_and(holds) {
+            true => Err(Errno::ENOTEMPTY.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a directory takes the binds in and beneath it along where it is renamed.
+    ///
+    /// # Errors
+    /// `EBUSY` where one of them is known by its path.
+    pub(super) fn takes_binds_along(&self, place: &Place<'_>) -> Answer<()> {
+        let mut points = self.jail().into_iter().flat_map(Jail::points);
+        match points.any(|point| point.leads_through(place.dir(), &place.name)) {
+            true => Err(Errno::EBUSY.into()),
+            false => Ok(()),
         }
     }
 

@@ -392,8 +392,7 @@ impl Jail {
 
     /// Whether something is bound by this name, anywhere.
     pub(super) fn is_bound_name(&self, name: &[u8]) -> bool {
-        let mut points = self.trees.iter().filter_map(|tree| tree.point.as_ref());
-        points.any(|point| point.name.is(name))
+        self.points().any(|point| point.name.is(name))
     }
 
     /// The tree that is bound at `name` in the directory `dir` of `tree`. The last one bound covers those before it.
@@ -426,10 +425,8 @@ impl Jail {
         Ok(bound.collect())
     }
 
-    /// Whether anything is bound in the directory `dir` of `tree`.
-    pub(super) fn is_bound_in(&self, tree: usize, dir: Id) -> bool {
-        let mut points = self.trees.iter().filter_map(|tree| tree.point.as_ref());
-        points.any(|point| point.is_at(tree, dir))
+    pub(super) fn points(&self) -> impl Iterator<Item = &Point> {
+        self.trees.iter().filter_map(|tree| tree.point.as_ref())
     }
 
     /// Whether anything is bound at all.

@@ -187,5 +187,17 @@ fn a_bind_covers_its_place_however_that_is_spelled() {
             .filter(|name| name.filename.eq_ignore_ascii_case(b"bin"));
         assert_eq!(binds.count(), 1, "{dir}");
     }
+    // It would be lost by the new name, which nothing ties to the old one.
+    for (old, new) in [("/a", "/b"), ("/A", "/b"), ("/A", "/a")] {
+        for rename in [request::rename(old, new), request::posix_rename(old, new)] {
+            let reply = server.call(&rename);
+            assert!(
+                matches!(&reply, Reply::Status(status) if status.code != 0),
+                "{rename:?}: {reply:?}"
+            );
+        }
+    }
+    let reply = server.call(&request::open("/a/bin/tool", pflags::WRITE, &Attrs::NONE));
+    assert!(matches!(reply, Reply::Status(_)), "{reply:?}");
     assert_eq!(spelled.behind.read("a/bin/tool"), b"as it was");
 }
