@@ -90,25 +90,29 @@ fn the_key_cannot_rewrite_keys_nor_start_files() {
     assert!(ran.stderr.contains("ermission denied"), "{ran:?}");
 }
 
-/// What a program of theirs is attacked by, through `~/bin`.
-fn attacks_on(program: &str) -> String {
+/// What a program in a directory of theirs is attacked by.
+fn attacks_on(dir: &str, program: &str) -> String {
     format!(
-        "-put evil bin/{program}\n-reput evil bin/{program}\n-rm bin/{program}\n-rename bin away\n-rmdir bin\n-mkdir fresh\n\
-         -put evil fresh/{program}\n-rename fresh bin\n-rename fresh/{program} bin/{program}\n-chmod 777 bin/{program}\n\
-         -ln bin/{program} second\n-ln -s bin way\n-put evil way/{program}\n-rm way/{program}\n"
+        "-put evil {dir}/{program}\n-reput evil {dir}/{program}\n-rm {dir}/{program}\n-rename {dir} away\n-rmdir {dir}\n-mkdir fresh\n\
+         -put evil fresh/{program}\n-rename fresh {dir}\n-rename fresh/{program} {dir}/{program}\n-chmod 777 {dir}/{program}\n\
+         -ln {dir}/{program} second\n-ln -s {dir} way\n-put evil way/{program}\n-rm way/{program}\n-put evil {dir}/new\n-mkdir {dir}/dir\n"
     )
 }
 
 #[test]
-fn the_program_in_the_home_cannot_be_replaced() {
+fn no_program_that_a_login_finds_first_can_be_replaced() {
     let person = somebody();
     let local = Tree::new();
     local.file("evil", "#!/bin/sh\ntouch ~/pwned\n");
+    person.file("bin/tool", "#!/bin/sh\n");
     let bin = person.home().join("bin");
     let before = survey(&[&bin]);
-    person.sftp(0, &local, &attacks_on("sftp-server")).success();
-    assert_eq!(survey(&[&bin]), before);
-    assert!(person.home().join("fresh/sftp-server").exists());
+    for program in ["sftp-server", "tool", "ls"] {
+        let attacks = attacks_on("bin", program);
+        person.sftp(0, &local, &attacks).success();
+        assert_eq!(survey(&[&bin]), before, "{program}");
+        assert!(person.home().join("fresh").join(program).exists());
+    }
 }
 
 #[test]
@@ -116,22 +120,21 @@ fn other_programs_are_safe_beneath_a_bind_of_their_directory_over_itself() {
     let person = somebody();
     let local = Tree::new();
     local.file("evil", "#!/bin/sh\ntouch ~/pwned\n");
-    let tool = person.file("bin/tool", "#!/bin/sh\n");
-    let bin = person.home().join("bin");
+    person.dir("tools");
+    let tool = person.file("tools/tool", "#!/bin/sh\n");
+    let tools = person.home().join("tools");
     // Of what else there is to run, the server knows nothing.
-    person.sftp(0, &local, "put evil bin/tool\n").success();
+    person.sftp(0, &local, "put evil tools/tool\n").success();
     assert_eq!(fs::read(&tool).unwrap(), local.read("evil"));
-    let bound =
-        example("authorized_keys.home").replace("--root ~\"", "--root ~ --bind /bin=~/bin:ro\"");
-    assert!(bound.contains("=~/bin:ro\""), "{bound}");
+    let bound = example("authorized_keys.home")
+        .replace("--root ~\"", "--root ~ --bind /tools=~/tools:ro\"");
+    assert!(bound.contains("=~/tools:ro\""), "{bound}");
     person.authorize_as_it_stands(&bound);
-    person.file("bin/tool", "#!/bin/sh\n");
-    let before = survey(&[&bin]);
-    let new = "-put evil bin/new\n-mkdir bin/dir\n";
-    person
-        .sftp(0, &local, &(attacks_on("tool") + new))
-        .success();
-    assert_eq!(survey(&[&bin]), before);
+    person.file("tools/tool", "#!/bin/sh\n");
+    let before = survey(&[&tools]);
+    let attacks = attacks_on("tools", "tool");
+    person.sftp(0, &local, &attacks).success();
+    assert_eq!(survey(&[&tools]), before);
     assert!(person.home().join("fresh/tool").exists());
 }
 

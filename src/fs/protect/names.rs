@@ -12,6 +12,9 @@ pub(super) const HOME: &[&str] = &[
     ".guix-home",
     ".config/guix",
     ".local/lib",
+    // What Fedora's logins put first for perl(1), and read to know whether.
+    "perl5",
+    ".perl-homedir",
     // sshd(8), lshd(8), rshd(8), kerberos(7), krb5_kuserok(3)
     ".ssh",
     ".ssh2",
@@ -47,6 +50,12 @@ pub(super) const HOME: &[&str] = &[
     ".alias",
     ".aliasrc",
     ".i18n",
+    // What files in /etc/profile.d have each login read: module(1) and Lmod's, byobu(1), Arch's locale.sh
+    ".modulerc",
+    ".lmodrc.lua",
+    ".byobu",
+    ".config/byobu",
+    ".config/locale.conf",
     // zsh(1), which takes a compiled file for the file
     ".zshenv",
     ".zshenv.zwc",
@@ -80,7 +89,8 @@ pub(super) const HOME: &[&str] = &[
     ".config/xonsh",
     ".xonshrc",
     ".config/powershell",
-    // PATH, which Debian's .profile has begin with this; gpg-agent(1)
+    // PATH, which Debian's .profile has begin with these; gpg-agent(1)
+    "bin",
     ".local/bin",
     ".gnupg",
     // systemd.unit(5), environment.d(5), tmpfiles.d(5), dbus-daemon(1), flatpak(1), podman-systemd.unit(5)
@@ -266,6 +276,10 @@ pub(super) const HOME: &[&str] = &[
     ".local/state/syncthing/config.xml",
     ".config/rygel.conf",
     ".config/mako",
+    ".config/dunst",
+    ".config/swaync",
+    // orca(1), which the desktop starts where a screen reader is wanted
+    ".local/share/orca",
     ".config/fluidsynth",
     ".fluidsynth",
 ];
