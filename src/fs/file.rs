@@ -127,9 +127,10 @@ impl File {
         if self.guard.read_only {
             return Err(Errno::EROFS.into());
         }
+        let cleared = self.guard.cleared;
         match &self.guard.protect {
-            Some(protect) if !self.guard.cleared && protect.is_partial() => Err(Error::Protected),
-            Some(protect) => protect.judge_open(self.fd.as_fd(), self.id(), change),
+            Some(protect) if !cleared && protect.is_partial() => Err(Error::Protected),
+            Some(protect) => protect.judge_open(self.as_fd(), self.id(), change, cleared),
             None => Ok(()),
         }
     }

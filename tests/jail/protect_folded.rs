@@ -148,7 +148,7 @@ const MANY: usize = 100_000;
 
 /// None of its names has a letter, so that none tells whether the file system folds.
 #[test]
-fn the_first_change_in_a_home_on_fuse_asks_for_few_of_very_many_names() {
+fn the_first_change_in_a_home_on_fuse_reads_very_many_names_once_and_asks_for_few() {
     let behind = Tree::below("/dev/shm");
     for number in 0..MANY {
         File::create(behind.at(number.to_string())).unwrap();
@@ -177,6 +177,7 @@ fn the_first_change_in_a_home_on_fuse_asks_for_few_of_very_many_names() {
     let count = |call: &str| calls.lines().filter(|line| line.contains(call)).count();
     let (lists, looks) = (count("getdents64("), count("newfstatat(") + count("statx("));
     println!("{lists} calls of getdents64, {looks} for attributes");
-    // One call of getdents64 has some 1000 of these names.
-    assert!(lists < 10 && looks < 1000, "{lists}, {looks}");
+    // One call of getdents64 has some 1000 of these names, and each of the two or three looks reads them all once: some of those that matter are known by
+    // their beginning alone.
+    assert!(lists < 4 * MANY / 1000 && looks < 1000, "{lists}, {looks}");
 }

@@ -1,15 +1,16 @@
 //! Self-protection and links: what a protected link leads to, and the directories on its way.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use crate::ground::{Ground, Node, ours};
 use crate::home::Home;
 use crate::protect_ways::{
-    a_moment, all_refused, all_refused_and_unchanged, dir, file, home_as_root, link, mkdir, mode,
-    opens, put, replace,
+    a_moment, all_refused, all_refused_and_unchanged, dir, file, home_as_root, link, make_dir,
+    mkdir, mode, opens, put, replace,
 };
-use crate::support::request;
+use crate::support::wire::pflags;
+use crate::support::{Attrs, request};
 
 #[test]
 fn links_from_the_home_into_the_root_protect_what_they_lead_to_there_or_not() {
@@ -278,4 +279,80 @@ fn a_link_in_a_second_home_outside_of_the_root_protects_what_leads_back_from_the
         ground,
     };
     what_leads_back_is_protected(&mut home);
+}
+
+/// More than is known of protected directories by its identity.
+const MANY: usize = 16_500;
+
+/// The client made them in an earlier session.
+#[test]
+fn however_many_names_a_home_has_those_of_a_known_beginning_are_found() {
+    let mut home = home_as_root(&[
+        dir("jail/dots"),
+        file("jail/dots/emacs"),
+        link("jail/.emacs.el", "dots/emacs"),
+        file("jail/.qmail-default"),
+        link("jail/.forward+list", "dots/list"),
+    ]);
+    let base = &home.ground.base;
+    fs::hard_link(base.at("jail/.qmail-default"), base.at("jail/other")).unwrap();
+    for number in 0..MANY {
+        fs::File::create(base.at(format!("jail/{number}"))).unwrap();
+    }
+    all_refused_and_unchanged(
+        &mut home,
+        &[
+            put("/dots/emacs"),
+            put("/other"),
+            put("/dots/list"),
+            request::rename("/dots", "/gone"),
+            request::posix_rename("/plain", "/dots/emacs"),
+            mkdir("/.emacs.d"),
+        ],
+    );
+    opens(&mut home.server, "/dots/free");
+}
+
+#[test]
+fn what_is_the_user_s_beneath_a_directory_of_others_that_a_link_leads_to_is_protected() {
+    let mut home = home_as_root(&[
+        dir("jail/.config"),
+        dir("jail/.config/systemd"),
+        link("jail/.config/systemd/user", "../../units"),
+        dir("jail/units"),
+        dir("jail/units/app.service.d"),
+        file("jail/units/app.service.d/o.conf"),
+    ]);
+    let units = home.ground.base.at("jail/units");
+    std::os::unix::fs::chown(units, Some(0), Some(0)).unwrap();
+    all_refused_and_unchanged(
+        &mut home,
+        &[
+            put("/units/app.service.d/o.conf"),
+            put("/units/app.service.d/new.conf"),
+            mkdir("/units/app.service.d/new"),
+            mode("/units/app.service.d", 0o777),
+        ],
+    );
+    opens(&mut home.server, "/other");
+}
+
+#[test]
+fn a_way_that_appeared_a_moment_ago_is_not_opened_to_others() {
+    let mut home = home_as_root(&[link("jail/.config", "dots/conf")]);
+    for round in 0..20 {
+        // So that there was a look just now.
+        home.server.ok(&mkdir(&format!("/made{round}")));
+        make_dir(&home.ground, "jail/dots");
+        let handle = home.server.open("/dots", pflags::READ);
+        let open = Attrs::NONE.permissions(0o777);
+        all_refused(
+            &mut home.server,
+            &[request::fsetstat(&handle, &open), mode("/dots", 0o777)],
+        );
+        home.server.close(&handle);
+        assert_eq!(home.ground.base.meta("jail/dots").mode() & 0o7777, 0o755);
+        let at = |name: &str| home.ground.base.at(format!("jail/{name}"));
+        fs::rename(at("dots"), at(&format!("was{round}"))).unwrap();
+    }
 }

@@ -106,3 +106,46 @@ fn no_variable_takes_protection_away_or_gives_it_to_everything() {
         }
     }
 }
+
+/// More than is known of protected directories by its identity.
+#[test]
+fn however_much_a_variable_leads_to_what_the_home_leads_to_is_protected() {
+    let mut plan = plan();
+    for dir in ["jail/.config", "jail/.config/fish"] {
+        plan.push((dir.into(), Node::Dir(0o755)));
+    }
+    plan.push((
+        b"jail/.config/fish/config.fish".to_vec(),
+        Node::Link(b"../../plain".to_vec()),
+    ));
+    let ground = Ground::new(plan, &[b"jail"]);
+    for number in 0..16_400 {
+        let path = ground.base.at(format!("jail/data/fish/{number}"));
+        std::fs::File::create(path).unwrap();
+    }
+    for environment in [
+        ("XDG_CONFIG_HOME", "HOME/data"),
+        ("GNUPGHOME", "HOME/data"),
+        ("INPUTRC", "HOME/data/fish"),
+    ] {
+        let mut server = session(&ground, &[environment]);
+        all_refused(&mut server, &[put("/plain")]);
+        opens(&mut server, "/other");
+    }
+    let plain = std::fs::read(ground.base.at("jail/plain")).unwrap();
+    assert_eq!(plain, b"as it was");
+}
+
+#[test]
+fn what_leads_back_from_where_a_variable_points_outside_is_protected() {
+    let mut plan = plan();
+    plan.push((b"keys-outside".to_vec(), Node::Dir(0o755)));
+    plan.push((
+        b"keys-outside/gpg.conf".to_vec(),
+        Node::Link(b"../jail/plain".to_vec()),
+    ));
+    let ground = Ground::new(plan, &[b"jail", b"keys-outside"]);
+    let mut server = session(&ground, &[("GNUPGHOME", "HOME/../keys-outside")]);
+    all_refused(&mut server, &[put("/plain")]);
+    opens(&mut server, "/other");
+}

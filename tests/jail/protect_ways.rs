@@ -73,7 +73,7 @@ pub(crate) fn replace(ground: &Ground, path: &str, content: &str) {
     fs::rename(&spare, ground.base.at(path)).unwrap();
 }
 
-fn make_dir(ground: &Ground, path: &str) {
+pub(crate) fn make_dir(ground: &Ground, path: &str) {
     fs::create_dir(ground.base.at(path)).unwrap();
     Owner.own(&ground.base.at(path));
 }

@@ -13,7 +13,8 @@ use nix::sys::stat::Mode;
 use rustix::fs::{FileType, RawDir};
 
 use super::fold::fold;
-use super::names::{BEGINNINGS, HOME};
+use super::known::is_begun;
+use super::names::HOME;
 
 /// Whether a symbolic link stands by a protected name in `home`, on the way to one, or beneath a protected directory; or may do so.
 pub(super) fn may_hold_links(home: &Path) -> bool {
@@ -92,8 +93,11 @@ fn list(
 fn stands(path: &[u8]) -> Option<Within> {
     let parts: Vec<_> = path.split(|byte| *byte == b'/').map(fold).collect();
     let path = parts.join(&b'/');
+    if is_begun(&path, true) {
+        return Some(Within::Protected);
+    }
     let mut found = None;
-    for name in HOME.iter().chain(BEGINNINGS).map(|name| name.as_bytes()) {
+    for name in HOME.iter().map(|name| name.as_bytes()) {
         match name.split_at_checked(path.len()) {
             Some((begin, rest)) if begin.eq_ignore_ascii_case(&path) => match rest {
                 b"" => return Some(Within::Protected),
@@ -126,6 +130,7 @@ mod tests {
             (".ssh", Some(Within::Protected)),
             (".SSH", Some(Within::Protected)),
             ("gnustep/LIBRARY/WindowMaker", Some(Within::Protected)),
+            (".Emacs.el", Some(Within::Protected)),
             (".Config", Some(Within::Way)),
             (".local/share", Some(Within::Way)),
             (".conf", None),

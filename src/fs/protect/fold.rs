@@ -69,10 +69,19 @@ fn is_found_in_another_case(path: &Path) -> bool {
 
 fn tries(path: &Path, magic: u64) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    openat(AT_FDCWD, path, flags, Mode::empty()).is_ok_and(|dir| {
-        rustix::fs::ioctl_getflags(&dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
-            || !FLAGGED.contains(&magic) && answers_to_another_case(dir)
-    })
+    let dir = openat(AT_FDCWD, path, flags, Mode::empty());
+    let flagged = |dir: &OwnedFd| {
+        rustix::fs::ioctl_getflags(dir).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
+    };
+    match dir {
+        Ok(dir) if flagged(&dir) => true,
+        _ if FLAGGED.contains(&magic) => false,
+        // What is in it may be nothing, or have no letters.
+        dir => dir
+            .ok()
+            .and_then(answers_to_another_case)
+            .unwrap_or_else(|| is_found_in_another_case(path)),
+    }
 }
 
 fn in_another_case(name: &[u8]) -> Vec<u8> {
@@ -83,38 +92,40 @@ fn in_another_case(name: &[u8]) -> Vec<u8> {
     name.iter().map(swapped).collect()
 }
 
-/// Whether names in a directory are found in the other case of their letters.
-fn answers_to_another_case(dir: OwnedFd) -> bool {
+/// Whether names in a directory are found in the other case of their letters; none where no name tells.
+fn answers_to_another_case(dir: OwnedFd) -> Option<bool> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(here) = openat(&dir, ".", flags, Mode::empty()) else {
-        return false;
-    };
-    let mut folds = false;
+    let here = openat(&dir, ".", flags, Mode::empty()).ok()?;
+    let mut folds = None;
     let mut tried = 0;
     let listed = Dir::new(dir).list(|name, stat| {
         tried += 1;
         let other = in_another_case(name);
-        if other == name && tried < MOST_TRIED {
-            return Listed::Taken;
+        let next = if tried < MOST_TRIED {
+            Listed::Taken
+        } else {
+            Listed::Full
+        };
+        if other == name {
+            return next;
         }
         let stands = |name: &[u8]| fstatat(&here, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         match stands(&other) {
             // What was taken away meanwhile tells nothing.
-            Err(Errno::ENOENT) if stands(name).is_ok() => return Listed::Full,
+            Err(Errno::ENOENT) if stands(name).is_ok() => {
+                folds = Some(false);
+                return Listed::Full;
+            }
             Ok(found) if is_same(&found, stat) => {
-                folds = true;
+                folds = Some(true);
                 return Listed::Full;
             }
             // Another file may have the other spelling, and some drivers give one file a number for each spelling.
             _ => {}
         }
-        if tried < MOST_TRIED {
-            Listed::Taken
-        } else {
-            Listed::Full
-        }
+        next
     });
-    folds && listed.is_ok()
+    folds.filter(|_| listed.is_ok())
 }
 
 fn is_same(one: &FileStat, two: &FileStat) -> bool {

@@ -95,8 +95,7 @@ impl Known {
             true => Cow::Owned(fold(name)),
             false => Cow::Borrowed(name),
         };
-        let begins = |with: &&str| name.starts_with(with.as_bytes());
-        let is_begun = watched.is_home && BEGINNINGS.iter().any(begins);
+        let is_begun = watched.is_home && is_begun(&name, watched.ground.folds);
         let rule = match name {
             Cow::Owned(folded) => watched.names.get(&known_by(folded)),
             Cow::Borrowed(name) => watched.names.get(name),
@@ -192,6 +191,20 @@ impl Stamp {
             fresh: remote || at + lately >= now,
         }
     }
+}
+
+/// Whether a name in a home is one of [`BEGINNINGS`], whatever stands behind that; `folds` where case does not matter.
+pub(super) fn is_begun(name: &[u8], folds: bool) -> bool {
+    BEGINNINGS
+        .iter()
+        .map(|begin| begin.as_bytes())
+        .any(|begin| {
+            let same = |name: &[u8]| match folds {
+                true => name.eq_ignore_ascii_case(begin),
+                false => name == begin,
+            };
+            name.get(..begin.len()).is_some_and(same)
+        })
 }
 
 fn changed(stat: &FileStat) -> (i64, i64) {

@@ -3,31 +3,33 @@
 //! Each protected path is followed as the kernel will follow it at the next login, one component after the other. What each component
 //! is decides which changes would make the path lead to something else.
 
+mod beneath;
+
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, lstat};
+use nix::fcntl::{AT_FDCWD, readlinkat};
+use nix::sys::stat::{FileStat, SFlag, lstat};
 use nix::unistd::{Uid, geteuid};
 
 use super::Guarded;
 use super::fold::Ground;
-use super::known::{Expected, Known, Rule, Stamp};
+use super::known::{Expected, Known, Rule, Stamp, is_begun};
 use super::names::{BEGINNINGS, HOME, SSH};
-use super::paths::{Trace, components, names_in, path};
+use super::paths::{MOST_LISTED, Trace, Traces, components, names_in, path};
+use crate::fs::Result;
 use crate::fs::place::{Id, kind};
-use crate::fs::{Dir, Listed, Result};
 
 impl Known {
     /// Looks at everything. Where a directory cannot be listed any more, the names that `previous` knew of it count.
     pub(super) fn look(guarded: &Guarded, previous: Option<&Self>) -> Self {
         let mut look = Look::new(previous);
         look.all(guarded);
-        look.known.found = look.found;
+        // A name that is only read takes half the time of one that is asked for.
+        look.known.found = look.found + look.read / 2;
         // What cannot be seen now counts as it was.
         if let Some(previous) = previous.filter(|_| look.blind) {
             look.known.keep(previous);
@@ -38,9 +40,9 @@ impl Known {
     /// How each protected path is followed.
     pub(super) fn traces(guarded: &Guarded) -> Vec<Trace> {
         let mut look = Look::new(None);
-        look.traces = Some(Vec::new());
+        look.traces = Traces::wanted();
         look.all(guarded);
-        look.traces.unwrap_or_default()
+        look.traces.all()
     }
 }
 
@@ -56,6 +58,8 @@ struct Look<'a> {
     listed: HashMap<Vec<u8>, Option<HashSet<Vec<u8>>>>,
     /// Directories that are to be listed.
     whole: Vec<(Vec<u8>, FileStat)>,
+    /// The same of directories of others, to which a link leads.
+    foreign: Vec<(Vec<u8>, FileStat)>,
     /// Directories and links in them that are to be followed.
     links: Vec<(Vec<u8>, FileStat, Vec<u8>)>,
     /// The homes and the directories that lead to them.
@@ -63,12 +67,13 @@ struct Look<'a> {
     /// Whether modes tell nothing, by device.
     far: HashMap<u64, bool>,
     found: usize,
+    /// Names of a home that were read to find those with a known beginning.
+    read: usize,
     user: Uid,
     /// Whether something could not be looked at.
     blind: bool,
     now: Duration,
-    traces: Option<Vec<Trace>>,
-    open: Vec<PathBuf>,
+    traces: Traces,
 }
 
 /// What becomes of a directory that is missing on the way.
@@ -89,15 +94,16 @@ impl<'a> Look<'a> {
             missed: HashSet::new(),
             listed: HashMap::new(),
             whole: Vec::new(),
+            foreign: Vec::new(),
             links: Vec::new(),
             above: HashSet::new(),
             far: HashMap::new(),
             found: 0,
+            read: 0,
             user: geteuid(),
             blind: false,
             now: now.unwrap_or_default(),
-            traces: None,
-            open: Vec::new(),
+            traces: Traces::default(),
         }
     }
 
@@ -124,9 +130,11 @@ impl<'a> Look<'a> {
             for crowded in CROWDED {
                 self.crowded.insert([&dir, crowded.as_bytes()].concat());
             }
-            // Of those that have more names only the plain ones can be links that are known.
             for name in HOME.iter().chain(SSH).chain(BEGINNINGS) {
                 self.protect(&dir, name.as_bytes());
+            }
+            for name in self.begun(&dir) {
+                self.protect(&dir, &name);
             }
             let home = self.entered.get(&dir).map(Id::of);
             if let Some(home) = home.and_then(|home| self.known.dirs.get_mut(&home)) {
@@ -136,7 +144,8 @@ impl<'a> Look<'a> {
         for file in guarded.programs.iter().chain(&guarded.files) {
             self.protect(b"", file.as_os_str().as_bytes());
         }
-        // A client may have a part in what follows: where that leads back to the home, it protects nothing of it.
+        // A client may have a part in what follows: it comes last, and where it leads back to the home, it protects nothing of it.
+        self.beneath();
         for file in &guarded.replacing {
             self.protect_link(b"", file.as_os_str().as_bytes());
         }
@@ -148,6 +157,37 @@ impl<'a> Look<'a> {
             }
         }
         self.beneath();
+        self.beneath_others();
+    }
+
+    /// What stands in a home by names of which the beginning alone is known; what stood there, where it cannot be listed any more.
+    fn begun(&mut self, home: &[u8]) -> Vec<Vec<u8>> {
+        let id = self.entered.get(home).map(Id::of);
+        let watched = id.and_then(|id| self.known.dirs.get(&id));
+        let folds = watched.is_some_and(|watched| watched.ground.folds);
+        let begins = |name: &[u8]| is_begun(name, folds);
+        if let Some(Some(names)) = self.listed.get(home) {
+            return names.iter().filter(|name| begins(name)).cloned().collect();
+        }
+        let mut read = 0;
+        // A client can make others without bound.
+        let names = names_in(home, usize::MAX, |name| {
+            read += 1;
+            begins(name)
+        });
+        self.read += read;
+        if let Some(names) = names {
+            return names.into_iter().collect();
+        }
+        let before = self
+            .previous
+            .and_then(|known| Some(known.dirs.get(&id?)?.names.keys()));
+        // What the locks bar lies outside of the trees, and what is somebody else's in a home that does not belong to the user stays.
+        let closed =
+            |stat: &FileStat| stat.st_uid == self.user.as_raw() && stat.st_mode & 0o400 == 0;
+        self.known.partial |= before.is_none() && self.entered.get(home).is_some_and(closed);
+        let names = before.into_iter().flatten();
+        names.filter(|name| begins(name)).cloned().collect()
     }
 
     /// Protects what `path` leads to, from the directory at `from`, and all beneath it.
@@ -160,15 +200,20 @@ impl<'a> Look<'a> {
     /// Protects what a link leads to that stands in a protected directory.
     fn protect_link(&mut self, from: &[u8], name: &[u8]) {
         let target = self.target(from, name);
-        // What lies elsewhere and is not the user's stays as it is by itself.
-        let taken = |stat: &FileStat| !self.above.contains(&Id::of(stat)) && self.can_change(stat);
-        if let Some((path, stat)) = target.filter(|(_, stat)| taken(stat)) {
-            self.take(path, &stat);
+        let Some((path, stat)) = target.filter(|(_, stat)| !self.above.contains(&Id::of(stat)))
+        else {
+            return;
+        };
+        // What lies elsewhere and is not the user's stays as it is by itself; what stands in such a directory may be the user's.
+        match self.can_change(&stat) {
+            true => self.take(path, &stat),
+            false if kind(&stat) == SFlag::S_IFDIR => self.foreign.push((path, stat)),
+            false => {}
         }
     }
 
     fn target(&mut self, from: &[u8], path: &[u8]) -> Option<(Vec<u8>, FileStat)> {
-        self.open.clear();
+        self.traces.begin();
         self.follow(from, path, Rule::Fixed, Absent::MayBeMade)
     }
 
@@ -252,14 +297,14 @@ impl<'a> Look<'a> {
                         path.extend_from_slice(name);
                         path
                     });
-                    self.trace(&whole, leads, false);
+                    self.traces.add(&whole, leads, false);
                     return None;
                 }
             }
         }
         // A path that ends on a link to the root, on `..` or on nothing ends in a directory that was entered.
         let stat = led.or_else(|| self.entered.get(&at).copied())?;
-        self.trace(&whole, at.clone(), true);
+        self.traces.add(&whole, at.clone(), true);
         Some((at, stat))
     }
 
@@ -291,7 +336,8 @@ impl<'a> Look<'a> {
                 .into_owned()
         };
         if self.crowded.remove(at) {
-            let names = names_in(at).map(|names| names.iter().map(|name| key(name)).collect());
+            let names = names_in(at, MOST_LISTED, |_| true)
+                .map(|names| names.iter().map(|name| key(name)).collect());
             self.listed.insert(at.to_vec(), names);
         }
         if self.missed.contains(child) {
@@ -319,8 +365,8 @@ impl<'a> Look<'a> {
         self.stamp(at, stat, ground);
         let others = stat.st_uid != 0 && stat.st_uid != self.user.as_raw();
         let open = stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0;
-        if self.traces.is_some() && (others || open) {
-            self.open.push(path(at));
+        if others || open {
+            self.traces.open_at(at);
         }
     }
 
@@ -390,111 +436,9 @@ impl<'a> Look<'a> {
             });
         }
     }
-
-    /// Has what stands at `at` listed, if it is a directory; a file is known by its identity.
-    fn take(&mut self, at: Vec<u8>, stat: &FileStat) {
-        let id = Id::of(stat);
-        if kind(stat) == SFlag::S_IFDIR && self.known.whole.insert(id, Vec::new()).is_none() {
-            self.whole.push((at, *stat));
-        }
-    }
-
-    /// Lists the protected directories, and follows the links in them.
-    fn beneath(&mut self) {
-        loop {
-            if let Some((at, stat, name)) = self.links.pop() {
-                self.enter(&at, &stat);
-                self.protect_link(&at, &name);
-            } else if let Some((at, stat)) = self.whole.pop() {
-                if self.found >= MOST_FOUND {
-                    self.known.partial = true;
-                    return;
-                }
-                self.list(&at, &stat);
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn list(&mut self, at: &[u8], stat: &FileStat) {
-        let ground = self.ground(at, stat);
-        self.stamp(at, stat, ground);
-        let id = Id::of(stat);
-        let mut names = Vec::new();
-        for (name, stat) in self.entries(at, stat) {
-            self.found += 1;
-            let child = [at, b"/", &name].concat();
-            match kind(&stat) {
-                SFlag::S_IFDIR => self.take(child, &stat),
-                SFlag::S_IFLNK => {
-                    self.known.objects.insert(Id::of(&stat));
-                    if let Ok(dir) = lstat(&path(at)) {
-                        self.links.push((at.to_vec(), dir, name.clone()));
-                    }
-                }
-                _ => drop(self.known.objects.insert(Id::of(&stat))),
-            }
-            names.push(name);
-        }
-        self.known.whole.insert(id, names);
-    }
-
-    /// What stands in a directory; where the locks let nobody list it, what stood there, as far as it still does.
-    fn entries(&mut self, at: &[u8], stat: &FileStat) -> Vec<(Vec<u8>, FileStat)> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mut entries = Vec::new();
-        let room = MOST_FOUND.saturating_sub(self.found);
-        let opened = openat(AT_FDCWD, at, flags, Mode::empty());
-        // What the locks bar lies outside of the trees, where nothing can be changed. Of all else it counts where it stands.
-        let closed = stat.st_uid == self.user.as_raw() && stat.st_mode & 0o400 == 0;
-        self.known.partial |= opened
-            .as_ref()
-            .is_err_and(|errno| *errno != Errno::EACCES || closed);
-        if let Ok(fd) = opened {
-            let listed = Dir::new(fd).list(|name, stat| {
-                if !matches!(name, b"." | b"..") {
-                    entries.push((name.to_vec(), *stat));
-                }
-                match entries.len() < room {
-                    true => Listed::Taken,
-                    false => Listed::Full,
-                }
-            });
-            if listed.is_ok() {
-                return entries;
-            }
-        }
-        let known = self
-            .previous
-            .and_then(|known| known.whole.get(&Id::of(stat)));
-        for name in known.into_iter().flatten() {
-            let child = [at, b"/", name].concat();
-            let there = lstat(child.as_slice());
-            entries.extend(there.ok().map(|stat| (name.clone(), stat)));
-        }
-        entries
-    }
-
-    fn trace(&mut self, path_of: &[u8], leads: Vec<u8>, stands: bool) {
-        let open = std::mem::take(&mut self.open);
-        if let Some(traces) = &mut self.traces {
-            let whole = path_of
-                .strip_prefix(b"/")
-                .filter(|rest| rest.starts_with(b"/"));
-            traces.push(Trace {
-                path: path(whole.unwrap_or(path_of)),
-                leads: path(&leads),
-                stands,
-                open,
-            });
-        }
-    }
 }
 
 /// As the kernel (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 /// In a home, the directories in which most of the protected names would stand, and are missing.
 const CROWDED: [&str; 3] = ["", "/.config", "/.local/share"];
-/// How much beneath the protected directories is known by its identity.
-const MOST_FOUND: usize = 16_384;

@@ -79,6 +79,17 @@ pub(super) enum Change {
     Owner,
 }
 
+impl Change {
+    /// Whether others may write in a directory afterwards, if it is one.
+    fn opens(self) -> bool {
+        match self {
+            Self::Mode(mode) => mode != way_mode(mode),
+            Self::Owner => true,
+            Self::Make | Self::MakeDir | Self::Take | Self::Alter => false,
+        }
+    }
+}
+
 /// Who knows what is protected.
 #[derive(Debug)]
 pub(super) struct Protect {
@@ -118,10 +129,19 @@ impl Protect {
 
     /// Whether part of what is protected may lie where nothing can be listed later; `is_seen` says which homes are in the view.
     pub(super) fn may_lead_out(&self, is_seen: impl Fn(&Path) -> bool) -> bool {
-        let homes = self.guarded.homes.iter();
-        homes
-            .map(PathBuf::as_path)
-            .any(|home| !is_seen(home) || may_hold_links(home))
+        let Guarded {
+            homes,
+            moved,
+            replacing,
+            ..
+        } = &self.guarded;
+        // Of what the environment names nothing is known: any of it may be a directory elsewhere.
+        let named = !moved.is_empty() || !replacing.is_empty();
+        named
+            || homes
+                .iter()
+                .map(PathBuf::as_path)
+                .any(|home| !is_seen(home) || may_hold_links(home))
     }
 
     /// How each protected path is followed.
@@ -139,16 +159,10 @@ impl Protect {
         there: Option<Id>,
         change: Change,
     ) -> Answer<()> {
-        let mut known = self.current();
-        // The directory was found before: what led to it through a way that was missing stands by now.
-        let mut looks = 0;
-        while !known.knows(id) && known.is_outdated(id.device()) {
-            if looks == MOST_LOOKS {
-                return Err(Error::Protected);
-            }
-            known = self.look_again(&known)?;
-            looks += 1;
-        }
+        let known = self.known_until(self.current(), id.device(), |known| {
+            known.knows(id)
+                && there.is_none_or(|there| !change.opens() || known.ways.contains(&there))
+        })?;
         let standing = known.standing(dir, id)?;
         let id = match &standing {
             Some(standing) if known.whole.contains_key(&standing.dir) => {
@@ -183,7 +197,9 @@ impl Protect {
         id: Id,
         change: Change,
     ) -> Answer<()> {
-        let known = self.current();
+        let known = self.known_until(self.current(), id.device(), |known| {
+            !change.opens() || known.ways.contains(&id)
+        })?;
         known.judge_standing(dir, id, change)?;
         match object_stays(&known, id, change) || known.partial && is_beneath(&known, dir) {
             true => Err(Error::Protected),
@@ -191,7 +207,7 @@ impl Protect {
         }
     }
 
-    /// Judges a change of an open file or directory.
+    /// Judges a change of an open file or directory; of a file, if it was opened for writing.
     ///
     /// # Errors
     /// [`Error::Protected`].
@@ -200,8 +216,11 @@ impl Protect {
         fd: BorrowedFd<'_>,
         id: Id,
         change: Change,
+        writable: bool,
     ) -> Answer<()> {
-        let known = self.known_for(OPEN_PAUSE);
+        let known = self.known_until(self.known_for(OPEN_PAUSE), id.device(), |known| {
+            writable || !change.opens() || known.ways.contains(&id)
+        })?;
         known.judge_standing(fd, id, change)?;
         match object_stays(&known, id, change) {
             true => Err(Error::Protected),
@@ -217,6 +236,28 @@ impl Protect {
     /// Whether more is protected than is known by its identity: then it counts by which way it was found.
     pub(super) fn is_partial(self: &Arc<Self>) -> bool {
         self.current().partial
+    }
+
+    /// `known`, or what a look has found since, where `tells` says that it is not enough and another directory stands on a way than was seen:
+    /// the directory in question was found before, so what led to it through a way that was missing stands by now.
+    ///
+    /// # Errors
+    /// [`Error::Protected`] where storage does not answer in time, and where ways appear again and again.
+    fn known_until(
+        self: &Arc<Self>,
+        mut known: Arc<Known>,
+        device: u64,
+        tells: impl Fn(&Known) -> bool,
+    ) -> Answer<Arc<Known>> {
+        let mut looks = 0;
+        while !tells(&known) && known.is_outdated(device) {
+            if looks == MOST_LOOKS {
+                return Err(Error::Protected);
+            }
+            known = self.look_again(&known)?;
+            looks += 1;
+        }
+        Ok(known)
     }
 
     /// What is known, at most some milliseconds old; older only where storage does not answer.

@@ -19,6 +19,56 @@ pub struct Trace {
     pub open: Vec<PathBuf>,
 }
 
+/// Those of one look, where somebody asks for them.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    wanted: bool,
+    found: Vec<Trace>,
+    /// On the way that is being followed.
+    open: Vec<PathBuf>,
+}
+
+impl Traces {
+    pub(super) fn wanted() -> Self {
+        Self {
+            wanted: true,
+            ..Self::default()
+        }
+    }
+
+    /// Another path is followed.
+    pub(super) fn begin(&mut self) {
+        self.open.clear();
+    }
+
+    /// Others can exchange names in the directory at `at`.
+    pub(super) fn open_at(&mut self, at: &[u8]) {
+        if self.wanted {
+            self.open.push(path(at));
+        }
+    }
+
+    /// The path was followed to where it leads.
+    pub(super) fn add(&mut self, path_of: &[u8], leads: Vec<u8>, stands: bool) {
+        let open = std::mem::take(&mut self.open);
+        if self.wanted {
+            let whole = path_of
+                .strip_prefix(b"/")
+                .filter(|rest| rest.starts_with(b"/"));
+            self.found.push(Trace {
+                path: path(whole.unwrap_or(path_of)),
+                leads: path(&leads),
+                stands,
+                open,
+            });
+        }
+    }
+
+    pub(super) fn all(self) -> Vec<Trace> {
+        self.found
+    }
+}
+
 /// A canonical path, as it is written: that of the root is empty here.
 pub(super) fn path(at: &[u8]) -> PathBuf {
     match at {
@@ -34,17 +84,25 @@ pub(super) fn components(path: &[u8]) -> Vec<Vec<u8>> {
     names.map(<[u8]>::to_vec).collect()
 }
 
-/// The names in a directory; none where it cannot be listed, or holds so many that to ask for those few is less work.
-pub(super) fn names_in(at: &[u8]) -> Option<HashSet<Vec<u8>>> {
+/// The names in a directory that are wanted; none where it cannot be listed, or holds more than `most` of them.
+pub(super) fn names_in(
+    at: &[u8],
+    most: usize,
+    mut wanted: impl FnMut(&[u8]) -> bool,
+) -> Option<HashSet<Vec<u8>>> {
     let mut names = HashSet::new();
     for entry in fs::read_dir(path(at)).ok()? {
-        if names.len() >= MOST_LISTED {
+        let name = entry.ok()?.file_name().into_vec();
+        if !wanted(&name) {
+            continue;
+        }
+        if names.len() >= most {
             return None;
         }
-        names.insert(entry.ok()?.file_name().into_vec());
+        names.insert(name);
     }
     Some(names)
 }
 
 /// Few enough that to read them is less work than to ask for those that are looked for.
-const MOST_LISTED: usize = 500;
+pub(super) const MOST_LISTED: usize = 500;
