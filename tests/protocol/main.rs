@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod close;
 mod copy_data;
 mod copy_file;
