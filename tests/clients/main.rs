@@ -13,6 +13,7 @@ mod asyncssh;
 mod curl;
 mod ground;
 mod lftp;
+mod newest;
 mod paramiko;
 mod pscp;
 mod psftp;
