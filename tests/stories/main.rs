@@ -38,6 +38,7 @@ fn every_example_with_a_root_is_a_story_here() {
         [
             "authorized_keys.backup",
             "authorized_keys.binds",
+            "authorized_keys.borg",
             "authorized_keys.drop-box",
             "authorized_keys.home",
             "authorized_keys.inbox",

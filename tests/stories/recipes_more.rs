@@ -1,10 +1,10 @@
-//! Two more recipes of the manual: a spool that a consumer watches, and limits for guests, who are known by their address.
+//! More recipes of the manual: a spool that a consumer watches, a store of objects, and limits for guests, who are known by their address.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::person::Person;
+use crate::person::{Person, survey};
 use crate::support::Tree;
 use crate::support::examples::example;
 
@@ -56,6 +56,39 @@ fn a_consumer_of_the_spool_never_meets_half_a_file() {
         assert_eq!(ran.status.code(), Some(1), "{command}: {ran:?}");
     }
     assert_eq!(fs::read(spool.join("waiting")).unwrap(), b"waiting");
+}
+
+/// By the requests that borgstore makes; itself it is among the clients.
+#[test]
+fn a_store_of_objects_takes_new_ones_and_keeps_the_others() {
+    let person = Person::new(&example("authorized_keys.borg"));
+    let store = person.dir("store");
+    let local = Tree::new();
+    local.file("object", vec![b'o'; 300_000]);
+    local.file("other", "another one");
+    let stored = "mkdir packs\nput object packs/aabbccdd.tmp\nrename packs/aabbccdd.tmp packs/01\n";
+    person.sftp(0, &local, stored).success();
+    let its_own = "put other lock.tmp\nrename lock.tmp lock\nrm lock\nget packs/01 back\n";
+    person.sftp(0, &local, its_own).success();
+    assert_eq!(local.read("back"), vec![b'o'; 300_000]);
+    let before = survey(&[&store]);
+    for command in [
+        "put other packs/01",
+        "put -a other packs/01",
+        "put other packs/02.tmp\nrename packs/02.tmp packs/01",
+        "rm packs/01",
+        "rename packs/01 packs/01.del",
+        "rmdir packs",
+    ] {
+        let ran = person.sftp(0, &local, &format!("{command}\n"));
+        assert_eq!(ran.status.code(), Some(1), "{command}: {ran:?}");
+    }
+    // What the session itself has put there is its own until it ends, and then is kept as well.
+    let mut after = survey(&[&store]);
+    after.remove(&store.join("packs/02.tmp"));
+    let [before, after] =
+        [before, after].map(|found| found.into_iter().filter(|(path, _)| path.is_file()));
+    assert!(before.eq(after));
 }
 
 #[test]
