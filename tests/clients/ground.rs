@@ -1,10 +1,9 @@
 //! What every client's tests stand on: an sshd, a directory on either side, bytes and names, and a verdict from the disk.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,6 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::support::sshd::Sshd;
 use crate::support::{content, is_jailed};
+pub(crate) use crate::trees::*;
 
 /// The root of the view and the directory outside that is bound into it, in a jail: names of the host, and where each is in the view.
 const JAIL: [(&str, &str); 2] = [("jail.root", ""), ("jail.outside", "/bound")];
@@ -31,17 +31,25 @@ impl Ground {
     #[track_caller]
     pub(crate) fn new() -> Self {
         static SHARED: Mutex<Weak<Sshd>> = Mutex::new(Weak::new());
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let sshd = shared.upgrade().unwrap_or_else(|| {
-            let sshd = Arc::new(match is_jailed() {
-                true => jail(""),
-                false => Sshd::ordinary("{server}"),
-            });
+            let sshd = Arc::new(plain_or_jailed(""));
             *shared = Arc::downgrade(&sshd);
             sshd
         });
         drop(shared);
+        Self::on(sshd)
+    }
+
+    /// The same on an sshd of its own, with more lines of sshd_config.
+    #[track_caller]
+    pub(crate) fn with(config: &str) -> Self {
+        Self::on(Arc::new(plain_or_jailed(config)))
+    }
+
+    #[track_caller]
+    fn on(sshd: Arc<Sshd>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let place = sshd.place().path();
         // The same test always acts in the same half of a jail, alone or among others.
@@ -70,7 +78,7 @@ impl Ground {
 
     /// The same with rules, as flags.
     pub(crate) fn under(rules: &str) -> (Self, PathBuf) {
-        let sshd = jail(rules);
+        let sshd = jail(rules, "");
         let place = sshd.place().path();
         let [remote, bound] = JAIL.map(|(dir, _)| place.join(dir));
         let local = place.join("local");
@@ -146,11 +154,18 @@ impl Drop for Ground {
     }
 }
 
-fn jail(rules: &str) -> Sshd {
+fn plain_or_jailed(config: &str) -> Sshd {
+    match is_jailed() {
+        true => jail("", config),
+        false => Sshd::ordinary_with("{server}", config, ""),
+    }
+}
+
+fn jail(rules: &str, config: &str) -> Sshd {
     let [(root, _), (outside, bound)] = JAIL;
-    let sshd = Sshd::ordinary(&format!(
-        "{{server}} --root {{dir}}/{root} --bind {bound}={{dir}}/{outside} {rules}"
-    ));
+    let subsystem =
+        format!("{{server}} --root {{dir}}/{root} --bind {bound}={{dir}}/{outside} {rules}");
+    let sshd = Sshd::ordinary_with(&subsystem, config, "");
     for (dir, _) in JAIL {
         sshd.account().make_dir(&sshd.place().path().join(dir));
     }
@@ -338,154 +353,4 @@ pub(crate) fn assert_mtime(path: &Path, seconds: i64) {
 
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-}
-
-/// A tree of some depth: files of several lengths and modes, an empty directory, and `names`, times all in the past.
-pub(crate) fn grow_tree(top: &Path, names: &[impl AsRef<OsStr>]) {
-    let deep = top.join("a/b/c/d");
-    fs::create_dir_all(&deep).unwrap();
-    fs::create_dir(top.join("empty")).unwrap();
-    fs::write(top.join("zero"), b"").unwrap();
-    fs::write(top.join("a/program"), data(1, 70_000)).unwrap();
-    set_mode(&top.join("a/program"), 0o755);
-    fs::write(top.join("a/private"), b"secret").unwrap();
-    set_mode(&top.join("a/private"), 0o600);
-    fs::write(deep.join("deep"), data(2, 300_000)).unwrap();
-    for (number, name) in names.iter().enumerate() {
-        fs::write(
-            top.join("a/b").join(name.as_ref()),
-            data(number as u64, 100 + number),
-        )
-        .unwrap();
-        let dir = deep.join(name.as_ref());
-        fs::create_dir(&dir).unwrap();
-        fs::write(dir.join("inside"), name.as_ref().as_bytes()).unwrap();
-    }
-    age(top, 1_111_111_111);
-}
-
-fn age(path: &Path, seconds: u64) {
-    if path.is_dir() {
-        for (number, entry) in fs::read_dir(path).unwrap().enumerate() {
-            age(&entry.unwrap().path(), seconds + number as u64);
-        }
-    }
-    set_mtime(path, seconds);
-}
-
-/// Adds what only some clients carry over: a link to a file, one to a directory, a dangling one.
-pub(crate) fn grow_links(top: &Path) {
-    symlink("a/program", top.join("to-file")).unwrap();
-    symlink("a/b", top.join("to-dir")).unwrap();
-    symlink("nowhere", top.join("dangling")).unwrap();
-}
-
-/// What of a tree two sides have to have in common, beside names, types, bytes and the targets of links.
-#[derive(Clone, Copy)]
-pub(crate) struct Kept {
-    pub(crate) modes: bool,
-    pub(crate) times: bool,
-}
-
-pub(crate) const NEITHER: Kept = Kept {
-    modes: false,
-    times: false,
-};
-pub(crate) const MODES: Kept = Kept {
-    modes: true,
-    times: false,
-};
-pub(crate) const MODES_AND_TIMES: Kept = Kept {
-    modes: true,
-    times: true,
-};
-
-#[track_caller]
-pub(crate) fn assert_same_tree(found: &Path, expected: &Path, kept: Kept) {
-    let (found, expected) = (survey(found, kept), survey(expected, kept));
-    assert!(expected.len() > 5, "a tree to compare with");
-    let missing: Vec<_> = expected
-        .keys()
-        .filter(|path| !found.contains_key(*path))
-        .collect();
-    let surplus: Vec<_> = found
-        .keys()
-        .filter(|path| !expected.contains_key(*path))
-        .collect();
-    assert!(
-        missing.is_empty() && surplus.is_empty(),
-        "missing {missing:?}, too many {surplus:?}"
-    );
-    for (path, entry) in &expected {
-        assert!(
-            found[path] == *entry,
-            "{}: {:?}, expected {entry:?}",
-            path.display(),
-            found[path]
-        );
-    }
-}
-
-#[derive(PartialEq)]
-struct Entry {
-    kind: char,
-    content: Vec<u8>,
-    mode: u32,
-    mtime: i64,
-}
-
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let start =
-            String::from_utf8_lossy(&self.content[..self.content.len().min(20)]).into_owned();
-        write!(
-            out,
-            "{} {:o} {} {} bytes {start:?}",
-            self.kind,
-            self.mode,
-            self.mtime,
-            self.content.len()
-        )
-    }
-}
-
-fn survey(top: &Path, kept: Kept) -> BTreeMap<PathBuf, Entry> {
-    let mut entries = BTreeMap::new();
-    let mut todo = vec![top.to_owned()];
-    while let Some(path) = todo.pop() {
-        let metadata = fs::symlink_metadata(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (kind, content) = if metadata.is_dir() {
-            todo.extend(
-                fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-            ('d', Vec::new())
-        } else if metadata.is_symlink() {
-            (
-                'l',
-                fs::read_link(&path).unwrap().into_os_string().into_vec(),
-            )
-        } else {
-            ('f', fs::read(&path).unwrap())
-        };
-        // A link's own mode and times are the file system's business.
-        let entry = Entry {
-            mode: if kept.modes && kind != 'l' {
-                metadata.mode() & 0o7777
-            } else {
-                0
-            },
-            mtime: if kept.times && kind != 'l' {
-                metadata.mtime()
-            } else {
-                0
-            },
-            kind,
-            content,
-        };
-        entries.insert(path.strip_prefix(top).unwrap().to_owned(), entry);
-    }
-    entries
 }

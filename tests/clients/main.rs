@@ -9,12 +9,18 @@
     reason = "a test fails by panicking"
 )]
 
+mod asked;
 mod asyncssh;
+mod borgstore;
 mod curl;
+mod erlang;
 mod ground;
+mod jsch;
 mod lftp;
 mod newest;
 mod paramiko;
+mod perl;
+mod phpseclib;
 mod pscp;
 mod psftp;
 mod putty;
@@ -29,3 +35,4 @@ mod ssh2;
 mod sshfs;
 #[path = "../support/mod.rs"]
 mod support;
+mod trees;

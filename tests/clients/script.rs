@@ -3,6 +3,7 @@
 //! `with_X OP ARG… ; OP ARG… ; …` over one connection. What an operation answers comes back as lines that end in NUL, for names may hold anything else.
 
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,11 +61,15 @@ impl Script {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Client {
     Paramiko,
     Asyncssh,
     Ssh2,
+    Erlang,
+    Perl,
+    Phpseclib,
+    Jsch,
 }
 
 impl Client {
@@ -73,25 +78,58 @@ impl Client {
             Self::Paramiko => (cached("venv/bin/python", "paramiko"), "with_paramiko.py"),
             Self::Asyncssh => (cached("venv/bin/python", "asyncssh"), "with_asyncssh.py"),
             Self::Ssh2 => (PathBuf::from("node"), "with_ssh2.mjs"),
+            Self::Erlang => (PathBuf::from("escript"), "with_erlang.escript"),
+            Self::Perl => (PathBuf::from("perl"), "with_perl.pl"),
+            Self::Phpseclib => (PathBuf::from("php"), "with_phpseclib.php"),
+            Self::Jsch => (PathBuf::from("java"), "WithJsch"),
         };
         let mut command = Command::new(interpreter);
-        command.arg(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/clients")
-                .join(script),
-        );
-        if matches!(self, Self::Ssh2) {
-            command.env("NODE_MODULES", cached("node/node_modules", "ssh2 for Node"));
+        if matches!(self, Self::Jsch) {
+            let classes = cached("java", "what drives JSch");
+            let path = format!("/usr/share/java/jsch.jar:{}", classes.display());
+            // It is gone before it would be fast.
+            command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"]);
+            command.args([&path, script]);
+        } else {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+            command.arg(folder.join(script));
         }
         let sshd = &ground.sshd;
+        match self {
+            Self::Ssh2 => {
+                command.env("NODE_MODULES", cached("node/node_modules", "ssh2 for Node"));
+            }
+            Self::Erlang => {
+                lay_out_ssh(ground);
+                // The names that it is given and tells are characters.
+                command.env("ERL_FLAGS", "+fnu");
+            }
+            _ => {}
+        }
         command
             .env("SFTP_PORT", sshd.port.to_string())
             .env("SFTP_USER", &sshd.account().name)
             .env("SFTP_KEY", sshd.user_key())
             .env("SFTP_KNOWN_HOSTS", sshd.known_hosts())
+            .env("SFTP_CONFIG", sshd.client_config())
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
             .env("HOME", &ground.local);
         command
+    }
+}
+
+/// What clients look for in `~/.ssh`, the home being [`Ground::local`].
+pub(crate) fn lay_out_ssh(ground: &Ground) {
+    let (sshd, dir) = (&ground.sshd, ground.local.join(".ssh"));
+    fs::create_dir_all(&dir).unwrap();
+    for (from, name) in [
+        (sshd.user_key(), "id_ed25519"),
+        (sshd.known_hosts(), "known_hosts"),
+        (sshd.client_config(), "config"),
+    ] {
+        fs::copy(from, dir.join(name)).unwrap();
     }
 }
 

@@ -26,10 +26,13 @@ pub(crate) enum Hand {
     Ssh2,
     Psftp,
     Curl,
+    Erlang,
+    Perl,
+    Phpseclib,
 }
 
 impl Hand {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Paramiko,
         Self::Asyncssh,
         Self::Ssh2,
@@ -40,6 +43,9 @@ impl Hand {
         Self::Lftp,
         Self::Sftp,
         Self::Psftp,
+        Self::Erlang,
+        Self::Perl,
+        Self::Phpseclib,
     ];
 
     /// What it can do, in the order in which it does it.
@@ -55,7 +61,13 @@ impl Hand {
             Self::Rclone => &[
                 Put, Tree, Rest, Get, Look, LookBack, Secret, Over, Rename, Remove,
             ],
-            Self::Sshfs | Self::Paramiko | Self::Asyncssh | Self::Ssh2 => &[
+            Self::Sshfs
+            | Self::Paramiko
+            | Self::Asyncssh
+            | Self::Ssh2
+            | Self::Erlang
+            | Self::Perl
+            | Self::Phpseclib => &[
                 Put, Tree, Get, Look, LookBack, Secret, Over, Resume, Append, Rename, Remove, Chmod,
             ],
             Self::Curl => &[
@@ -85,6 +97,9 @@ impl Hand {
             Self::Paramiko => by_script(ground, self, Client::Paramiko),
             Self::Asyncssh => by_script(ground, self, Client::Asyncssh),
             Self::Ssh2 => by_script(ground, self, Client::Ssh2),
+            Self::Erlang => by_script(ground, self, Client::Erlang),
+            Self::Perl => by_script(ground, self, Client::Perl),
+            Self::Phpseclib => by_script(ground, self, Client::Phpseclib),
         }
     }
 }

@@ -54,6 +54,9 @@ fn upload(hand: Hand, ground: &Ground, name: &str) -> Command {
         Hand::Paramiko => script(Client::Paramiko),
         Hand::Asyncssh => script(Client::Asyncssh),
         Hand::Ssh2 => script(Client::Ssh2),
+        Hand::Erlang => script(Client::Erlang),
+        Hand::Perl => script(Client::Perl),
+        Hand::Phpseclib => script(Client::Phpseclib),
         Hand::Sshfs => {
             let mut cp = Command::new("cp");
             cp.arg(big).arg(ground.local.join("mount").join(name));
