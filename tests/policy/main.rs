@@ -42,6 +42,8 @@ mod rates;
 mod raw;
 mod reserve_told;
 mod running_programs;
+mod second_steps;
+mod second_ways;
 mod secrets;
 mod sentences;
 mod storm;
