@@ -221,7 +221,9 @@ impl View {
             }
             if let Some(uploads) = self.uploads().filter(|_| !judge.appends_only()) {
                 if writes && (there.is_none() || how.has(OFlag::O_TRUNC)) {
-                    let begun = self.begin_upload(uploads, place, how, there.as_ref());
+                    // A file that may not be written says so itself: then the directory is not to blame.
+                    let old = to_replace(place, how, there.as_ref())?;
+                    let begun = self.begin_upload(uploads, place, how, old.as_ref());
                     let begun = begun.map_err(|error| match error {
                         Error::Kernel(Errno::EACCES | Errno::EPERM) => CLOSED.into(),
                         error => error,
@@ -303,7 +305,9 @@ impl View {
         there: Option<&FileStat>,
         mut guard: Guard,
     ) -> Answer<File> {
-        let fd = match (self.begin_upload(self.copies(), place, how, there), there) {
+        let begun = to_replace(place, how, there)
+            .and_then(|old| self.begin_upload(self.copies(), place, how, old.as_ref()));
+        let fd = match (begun, there) {
             (Ok(Some((fd, pending))), _) => {
                 guard.pending = Some(pending);
                 fd
@@ -318,38 +322,22 @@ impl View {
         Ok(File::new(fd, false, guard))
     }
 
-    /// Begins to write a file unseen, if it can be; what is there already has to be open to the user for that.
+    /// Begins to write a file unseen, if it can be.
     fn begin_upload(
         &self,
         uploads: &Arc<Uploads>,
         place: &Place<'_>,
         mut how: OpenHow,
-        there: Option<&FileStat>,
+        old: Option<&OwnedFd>,
     ) -> Answer<Option<(OwnedFd, Pending)>> {
-        let creates_anew = how.creates() && how.has(OFlag::O_EXCL);
-        let old = match there {
-            Some(_) if creates_anew => return Err(Errno::EEXIST.into()),
-            Some(stat) => {
-                let flags = how.flags - OFlag::O_ACCMODE - OFlag::O_TRUNC;
-                let old = |flags| open_known(place, OpenHow { flags, ..how }, stat);
-                Some(match old(flags | OFlag::O_WRONLY) {
-                    // A program that is running: the kernel asks for the permission before it says so, and what runs is not changed.
-                    Err(Error::Kernel(Errno::ETXTBSY)) => {
-                        old(flags | OFlag::O_RDONLY).map_err(|_| Errno::ETXTBSY)?
-                    }
-                    opened => opened?,
-                })
-            }
-            None => None,
-        };
         let exact = self.modes().file.or(how.exact.then_some(how.mode));
         let exact = exact.filter(|_| old.is_none());
         how.mode = exact.unwrap_or(how.mode);
-        let begun = uploads.begin(place, how, old.as_ref())?;
-        if let (Some((fd, _)), None) = (&begun, there) {
+        let begun = uploads.begin(place, how, old)?;
+        if let (Some((fd, _)), None) = (&begun, old) {
             set_exactly(fd, exact)?;
         }
-        if let (Some((fd, pending)), None, Some(judge)) = (&begun, there, self.judge_of_own()) {
+        if let (Some((fd, pending)), None, Some(judge)) = (&begun, old, self.judge_of_own()) {
             if let Some(made) = pending.made(fd) {
                 judge.made(made);
             }
@@ -375,6 +363,29 @@ impl View {
             }
         }
         Ok(fd)
+    }
+}
+
+/// What is there and is to be replaced by an upload; it has to be open to the user for that.
+fn to_replace(
+    place: &Place<'_>,
+    how: OpenHow,
+    there: Option<&FileStat>,
+) -> Answer<Option<OwnedFd>> {
+    let Some(stat) = there else {
+        return Ok(None);
+    };
+    if how.creates() && how.has(OFlag::O_EXCL) {
+        return Err(Errno::EEXIST.into());
+    }
+    let flags = how.flags - OFlag::O_ACCMODE - OFlag::O_TRUNC;
+    let old = |flags| open_known(place, OpenHow { flags, ..how }, stat);
+    match old(flags | OFlag::O_WRONLY) {
+        // A program that is running: the kernel asks for the permission before it says so, and what runs is not changed.
+        Err(Error::Kernel(Errno::ETXTBSY)) => Ok(Some(
+            old(flags | OFlag::O_RDONLY).map_err(|_| Errno::ETXTBSY)?,
+        )),
+        opened => opened.map(Some),
     }
 }
 

@@ -111,9 +111,12 @@ fn a_file_that_the_user_may_not_write_is_not_replaced_either() {
         .args(["--atomic-upload", "--root", "."])
         .user(12_345, 12_345)
         .connect();
-    assert_eq!(
-        server.code(&open("file", WRITE | TRUNC, &Default::default())),
-        3
-    );
+    // The directory is open: it must not be blamed.
+    for pflags in [WRITE | TRUNC, WRITE | CREAT | TRUNC] {
+        let reply = server.call(&open("file", pflags, &Default::default()));
+        let status = reply.status();
+        assert_eq!((status.code, &*status.text), (3, "Permission denied"));
+    }
+    assert_eq!(tree.read("file"), b"old");
     assert_eq!(tree.names(".").len(), 1);
 }
