@@ -136,6 +136,8 @@ fn made(trace: &str) -> Vec<(i64, String)> {
     let inside = text.lines().skip_while(|line| !line.contains(" seccomp("));
     inside
         .skip(1)
+        // The second half of a line that another thread's cut.
+        .filter(|line| !line.contains(" resumed>"))
         // Refused: the constructor of a library of the name service counts the capabilities that the kernel has; a thread is
         // started by clone(2) after that.
         .filter(|line| !line.contains(" prctl(PR_CAPBSET_READ") && !line.contains(" clone3"))
