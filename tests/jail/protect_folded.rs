@@ -181,3 +181,49 @@ fn the_first_change_in_a_home_on_fuse_reads_very_many_names_once_and_asks_for_fe
     // their beginning alone.
     assert!(lists < 4 * MANY / 1000 && looks < 1000, "{lists}, {looks}");
 }
+
+/// Unmounted at the end.
+struct Overlay(Tree);
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        let point = self.0.at("home");
+        let _ = Command::new("umount").arg("--lazy").arg(point).status();
+    }
+}
+
+/// overlayfs folds where what is beneath it does.
+#[test]
+fn an_empty_home_of_a_kind_that_is_not_known_is_taken_to_fold_until_a_name_tells() {
+    let tree = Tree::below("/dev/shm");
+    tree.chmod("", 0o755);
+    for dir in ["home", "lower", "upper", "work"] {
+        tree.dir(dir);
+    }
+    let part = |name: &str| tree.at(name).display().to_string();
+    let options = ["lower", "upper", "work"].map(|name| format!("{name}dir={}", part(name)));
+    run(Command::new("mount")
+        .args(["-t", "overlay", "overlay", "-o", &options.join(",")])
+        .arg(tree.at("home")));
+    let overlay = Overlay(tree);
+    let tree = &overlay.0;
+    tree.chmod("home", 0o777);
+    let home = tree.at("home");
+    for folds in [true, false] {
+        if !folds {
+            File::create(home.join("Name")).unwrap();
+        }
+        let mut server = Launch::program(ours(), tree)
+            .args(["--root".as_ref(), home.as_os_str()])
+            .env("HOME", &home)
+            .env("USER", "somebody")
+            .user(USER, USER)
+            .connect();
+        let reply = server.call(&request::mkdir("/.SSH", &Attrs::NONE));
+        assert_eq!(refused(&reply), folds, "{reply:?}");
+        let reply = server.call(&request::mkdir("/.ssh", &Attrs::NONE));
+        assert!(refused(&reply), "{reply:?}");
+        assert_eq!(tree.has("home/.SSH"), !folds);
+        assert!(!tree.has("home/.ssh"));
+    }
+}
