@@ -8,7 +8,10 @@ use std::process::Command;
 use crate::ground::{Ground, Node};
 use crate::home::{Home, refused};
 use crate::support::wire::{Attrs, Packet, pflags};
-use crate::support::{OPENSSH, Reply, Server, Tree, request};
+use crate::support::{Launch, OPENSSH, OURS, Reply, Server, Tree, request};
+
+/// In no passwd.
+const USER: u32 = 54_323;
 
 /// `jail` is such a file system, with the home `jail/home` or `jail`; unmounted at the end.
 struct Spelled {
@@ -140,6 +143,41 @@ fn so_is_the_home_itself() {
     }
     server.ok(&request::mkdir("/HOME/made", &Attrs::NONE));
     assert!(spelled.behind.has("home/made"));
+}
+
+/// Where nothing tells by which path a file is open, it was judged by that when it was opened.
+#[test]
+fn without_procfs_a_file_in_a_directory_that_is_known_is_written_as_it_is_emptied() {
+    let spelled = Spelled::new();
+    spelled.fill("jail");
+    let base = &spelled.ground.base;
+    base.file("jail/plain", "as it was");
+    let program = crate::support::server::copy_of(OURS, base);
+    let script = "mount -t tmpfs tmpfs /proc; exec setpriv --reuid $1 --regid $1 --clear-groups \"$0\" --root \"$2\"";
+    let mut server = Launch::program("unshare", base.root())
+        .args(["-m", "sh", "-ec", script])
+        .args([program.as_os_str(), USER.to_string().as_ref()])
+        .arg(base.at("jail"))
+        .env("HOME", base.at("jail"))
+        .env("USER", "somebody")
+        .connect();
+    let anew = pflags::WRITE | pflags::CREAT | pflags::TRUNC;
+    for name in ["plain", "new"] {
+        let handle = server.open(name, anew);
+        server.ok(&request::write(&handle, 0, "written"));
+        server.close(&handle);
+        assert_eq!(spelled.behind.read(name), b"written");
+    }
+    all_refused(
+        &spelled,
+        &mut server,
+        &[
+            request::open("/free/new", anew, &Attrs::NONE),
+            request::open("/.SSH/authorized_keys", anew, &Attrs::NONE),
+            request::open("/.ssh/authorized_keys", anew, &Attrs::NONE),
+            request::open("/.bashrc", anew, &Attrs::NONE),
+        ],
+    );
 }
 
 /// The mount says that all is root's and closed to others, and lets everybody write all the same.

@@ -163,7 +163,7 @@ impl Protect {
             known.knows(id)
                 && there.is_none_or(|there| !change.opens() || known.ways.contains(&there))
         })?;
-        let standing = known.standing(dir, id)?;
+        let standing = known.standing(dir, id).map_err(|_| Error::Protected)?;
         let id = match &standing {
             Some(standing) if known.whole.contains_key(&standing.dir) => {
                 return Err(Error::Protected);
@@ -200,7 +200,7 @@ impl Protect {
         let known = self.known_until(self.current(), id.device(), |known| {
             !change.opens() || known.ways.contains(&id)
         })?;
-        known.judge_standing(dir, id, change)?;
+        known.judge_standing(dir, id, change, Err(Error::Protected))?;
         match object_stays(&known, id, change) || known.partial && is_beneath(&known, dir) {
             true => Err(Error::Protected),
             false => Ok(()),
@@ -221,7 +221,12 @@ impl Protect {
         let known = self.known_until(self.known_for(OPEN_PAUSE), id.device(), |known| {
             writable || !change.opens() || known.ways.contains(&id)
         })?;
-        known.judge_standing(fd, id, change)?;
+        // To refuse what was judged by its name when it was opened would come after it was emptied.
+        let untold = match writable {
+            true => Ok(()),
+            false => Err(Error::Protected),
+        };
+        known.judge_standing(fd, id, change, untold)?;
         match object_stays(&known, id, change) {
             true => Err(Error::Protected),
             false => Ok(()),
@@ -371,13 +376,21 @@ fn share(known: &Known) -> Duration {
 }
 
 impl Known {
-    /// Judges a change of what is open by where it stands, if that says more than its identity.
+    /// Judges a change of what is open by where it stands, if that says more than its identity; `untold` where nothing says it.
     ///
     /// # Errors
     /// [`Error::Protected`].
-    fn judge_standing(&self, fd: BorrowedFd<'_>, id: Id, change: Change) -> Answer<()> {
-        let Some(standing) = self.standing(fd, id)? else {
-            return Ok(());
+    fn judge_standing(
+        &self,
+        fd: BorrowedFd<'_>,
+        id: Id,
+        change: Change,
+        untold: Answer<()>,
+    ) -> Answer<()> {
+        let standing = match self.standing(fd, id) {
+            Ok(Some(standing)) => standing,
+            Ok(None) => return Ok(()),
+            Err(_) => return untold,
         };
         let stays = match standing.below.as_slice() {
             _ if self.whole.contains_key(&standing.dir) => true,

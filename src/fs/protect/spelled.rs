@@ -11,8 +11,8 @@ use nix::sys::stat::lstat;
 
 use super::known::Known;
 use super::paths::{components, path};
+use crate::fs::Result;
 use crate::fs::place::Id;
-use crate::fs::{Answer, Error};
 
 /// Where something stands, for who knows the directories above it.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,13 +27,13 @@ impl Known {
     /// Where what is open as `fd` stands, if its identity does not say what it is: where it is on FUSE, and not known by it.
     ///
     /// # Errors
-    /// [`Error::Protected`] where the kernel does not say: without a mounted procfs.
-    pub(super) fn standing(&self, fd: BorrowedFd<'_>, id: Id) -> Answer<Option<Standing>> {
+    /// As readlinkat(2), where the kernel does not say: without a mounted procfs.
+    pub(super) fn standing(&self, fd: BorrowedFd<'_>, id: Id) -> Result<Option<Standing>> {
         if !self.fuse.contains(&id.device()) || self.knows(id) || self.objects.contains(&id) {
             return Ok(None);
         }
         let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
-        let told = readlinkat(AT_FDCWD, link.as_str()).map_err(|_| Error::Protected)?;
+        let told = readlinkat(AT_FDCWD, link.as_str())?;
         Ok(Some(self.descend(told.into_vec())))
     }
 
