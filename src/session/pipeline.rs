@@ -268,7 +268,7 @@ pub(super) struct Request {
 }
 
 /// Requests that have begun and are not answered yet, in their order.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Pipeline {
     begun: VecDeque<Begun>,
     /// Bytes that they hold or will hold.
@@ -407,13 +407,18 @@ impl Pipeline {
         State::Running(receiver)
     }
 
+    /// Drops what no thread is at; it fails.
+    pub(super) fn begin_nothing_more(&mut self) {
+        self.pool.shut();
+    }
+
     /// Waits until the first request can be answered; where none is to be answered, until one that was forgotten is done, if there is one.
     pub async fn first(&mut self) {
         let Some(first) = self.begun.front_mut() else {
             return poll_fn(|context| self.poll_left(context)).await;
         };
         if let State::Running(receiver) = &mut first.state {
-            let (finish, took) = receiver.await.unwrap_or_else(|_| panicked());
+            let (finish, took) = receiver.await.unwrap_or_else(|_| lost());
             first.state = State::Done(finish, took);
         }
     }
@@ -435,7 +440,7 @@ impl Pipeline {
             let (finish, took) = match receiver.try_recv() {
                 Ok(result) => result,
                 Err(TryRecvError::Empty) => return None,
-                Err(TryRecvError::Closed) => panicked(),
+                Err(TryRecvError::Closed) => lost(),
             };
             first.state = State::Done(finish, took);
         }
@@ -474,21 +479,16 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "slot {}", self.slot)
-    }
-}
-
-/// What stands for a result that never came.
-fn panicked() -> (Finish, Duration) {
+/// What stands for a result that never came: the thread has panicked, or the request was dropped.
+fn lost() -> (Finish, Duration) {
     let finish = Box::new(|_: &mut Session| Err(Status::new(StatusCode::Failure)));
     (finish, Duration::ZERO)
 }
 
-impl std::fmt::Debug for Begun {
+impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {:?}", self.id, self.touch)
+        let begun = self.begun.iter().map(|begun| (begun.id, &begun.touch));
+        f.debug_map().entries(begun).finish()
     }
 }
 

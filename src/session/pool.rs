@@ -25,15 +25,20 @@ struct Queue {
     tasks: VecDeque<Task>,
     /// Threads that wait for tasks.
     idle: usize,
+    /// Whether no task is begun any more.
+    shut: bool,
 }
 
 impl Pool {
-    /// Has a thread do `task`.
+    /// Has a thread do `task`; nobody does it after [`Pool::shut`].
     ///
     /// # Errors
     /// The task, where there is no thread and none can be started: the user has too many, or the locks allow none.
     pub fn run(&mut self, task: Task) -> Result<(), Task> {
         let mut queue = self.shared.lock();
+        if queue.shut {
+            return Ok(());
+        }
         if queue.idle <= queue.tasks.len() && self.threads < MOST {
             let shared = Arc::clone(&self.shared);
             let thread = thread::Builder::new().stack_size(STACK);
@@ -48,6 +53,16 @@ impl Pool {
         drop(queue);
         self.shared.more.notify_one();
         Ok(())
+    }
+
+    /// Drops what no thread has begun, and what will be asked for.
+    pub fn shut(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.shut = true;
+        let dropped = std::mem::take(&mut queue.tasks);
+        drop(queue);
+        // It may close files.
+        drop(dropped);
     }
 }
 

@@ -10,6 +10,7 @@
 //! In a long burst the first responses leave at once and the later ones in growing parts ([`Pace`]): client and server work at the same
 //! time then, and neither sleeps until the other has done all. Where it takes long to wake a processor this is most of the speed.
 
+mod over;
 mod oversized;
 mod pay;
 mod receive;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use tokio::io::Interest;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::channel::Channel;
 use super::cost::{SLOW, Suspicion};
@@ -34,7 +35,6 @@ use super::pipeline::{Pipeline, Request, Touch};
 use super::rate::Meter;
 use super::{Session, cause};
 use crate::log::{self, Event, Level};
-use crate::policy::Timeouts;
 use crate::protocol::next_packet;
 use receive::Received;
 
@@ -116,7 +116,7 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
             Ok(End::Silence)
         }
         Ok(end @ (End::Idle | End::Expired)) => {
-            connection.time_out(end, timeouts).await;
+            connection.time_out(end).await;
             Ok(end)
         }
         end => end,
@@ -460,21 +460,6 @@ impl Connection {
         }
         self.session.conduit.all_read();
         None
-    }
-
-    /// Says that a time is over, and sends what goes at once of what was answered.
-    async fn time_out(&mut self, end: End, timeouts: Timeouts) {
-        log::emit(Level::Info, || match end {
-            End::Idle => Event::Idle {
-                after: timeouts.idle.unwrap_or_default(),
-            },
-            _ => Event::Expired {
-                after: timeouts.session.unwrap_or_default(),
-            },
-        });
-        self.ending.has_come();
-        self.answer();
-        let _ = timeout(Duration::ZERO, self.pass_on()).await;
     }
 
     fn output_failed(&self, errno: Errno) -> Error {
