@@ -164,15 +164,22 @@ fn a_link_to_nothing_that_a_neighbour_makes_meanwhile_is_not_replaced() {
                 );
             }
             let _ = fs::remove_file(&name);
+            linger(500);
         };
         let renamed = beside(link, |_| {
-            let rename = |number| {
+            let mut rename = |number| {
                 let own = format!("own{number}");
                 let handle = server.open(&own, WRITE | CREAT);
                 server.close(&handle);
                 server.code(&request::rename(&own, "name"))
             };
-            (0..6000).map(rename).filter(|code| *code == 0).count()
+            // How often the name is found free depends on what else the machine has to do.
+            let (mut tried, mut renamed) = (0, 0);
+            while tried < 6000 || (renamed <= 10 && tried < 100_000) {
+                tried += 1;
+                renamed += usize::from(rename(tried) == 0);
+            }
+            renamed
         });
         assert_eq!(lost.into_inner(), 0);
         assert!(renamed > 10, "no race: {renamed}");
