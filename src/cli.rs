@@ -16,8 +16,8 @@ use crate::identity::Login;
 use crate::log::{Facility, Level, Target};
 use crate::policy::{self, Policy, Rules};
 use crate::sandbox;
-use crate::session::dispatch::REQUESTS;
-use crate::session::extended::EXTENSIONS;
+use crate::session::requests::dispatch::REQUESTS;
+use crate::session::requests::extended::EXTENSIONS;
 pub use error::Error;
 pub use line::{Line, question, word};
 

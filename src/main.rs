@@ -18,9 +18,10 @@ use sftp_server::identity::{self, Login};
 use sftp_server::launch::{self, Launch, Patience, Refusal};
 use sftp_server::log::{self, Event, Facility, Level, Target};
 use sftp_server::sandbox::{self, Missing, Report, Tree, limits};
-use sftp_server::session::greeting::Greeting;
-use sftp_server::session::serve::{End, Error, serve};
-use sftp_server::session::{Session, cause, ending, signals};
+use sftp_server::session::flow::greeting::Greeting;
+use sftp_server::session::flow::serve::{End, Error, serve};
+use sftp_server::session::flow::{ending, signals};
+use sftp_server::session::{Session, cause};
 
 fn main() -> ExitCode {
     limits::close_inherited();

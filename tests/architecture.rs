@@ -45,8 +45,8 @@ const WALLS: &[(&str, &[&str], &str)] = &[
         // The blocking mode of descriptors 0 and 1; the words for open flags, with no call; the zone's file, which is not waited for.
         &[
             "fs/",
-            "session/channel.rs",
-            "session/transfer.rs",
+            "session/flow/channel.rs",
+            "session/requests/transfer.rs",
             "log/zone.rs",
         ],
         "only fs acts on files",
@@ -54,13 +54,13 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     (
         "nix::sys::stat",
         // What descriptors 0 and 1 are; the umask.
-        &["fs/", "session/channel.rs", "main.rs"],
+        &["fs/", "session/flow/channel.rs", "main.rs"],
         "only fs acts on files",
     ),
     (
         "nix::sys::statvfs",
         // The figures that a response is made of, with no call.
-        &["fs/", "session/extended.rs"],
+        &["fs/", "session/requests/extended.rs"],
         "only fs acts on files",
     ),
     ("nix::sys::uio", &["fs/"], "only fs acts on files"),
@@ -308,6 +308,7 @@ fn declares(parent: &Path, path: &str) -> bool {
     blank(&text).lines().any(|line| {
         line.trim()
             .trim_start_matches("pub(crate) ")
+            .trim_start_matches("pub(super) ")
             .trim_start_matches("pub ")
             == format!("mod {name};")
     })

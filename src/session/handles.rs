@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::dup;
 
-use super::cost::Cost;
+use super::overlap::cost::Cost;
 use crate::fs::{Dir, Error, File, Refusal};
 use crate::log::event::Slot;
 use crate::policy::max_handles;

@@ -2,36 +2,12 @@
 //!
 //! This file answers packets one after another; [`serve`] moves them. Knows nothing of command lines or of how the program was started.
 
-mod accounts;
-mod attrs;
-mod channel;
-mod conduit;
-mod copy;
-mod copy_file;
-mod cost;
-pub mod dispatch;
-mod earlier;
-pub mod ending;
-pub mod extended;
-pub mod greeting;
+pub mod answers;
+pub mod flow;
 mod handles;
-mod idle;
-mod inbox;
-mod later;
-mod lines;
-mod longname;
-mod overlap;
-mod pace;
-pub mod pipeline;
-mod pool;
-mod rate;
+pub mod overlap;
 pub mod rehearse;
-pub mod serve;
-pub mod signals;
-mod socket;
-mod status;
-mod transfer;
-mod work;
+pub mod requests;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -50,18 +26,18 @@ use crate::protocol::{
     UserGroupNames, Version, Write, kind, request_id,
 };
 
-use conduit::Conduit;
-use cost::Cost;
-use dispatch::REQUESTS;
-use earlier::Earlier;
-use extended::{EXTENSIONS, THEIRS};
+use answers::lines::trace;
+use answers::longname::LongNames;
+use answers::status::Status;
+use flow::conduit::Conduit;
 use handles::{Entry, Handles, Tally};
-use later::Later;
-use lines::trace;
-use longname::LongNames;
-use status::Status;
+use overlap::cost::Cost;
+use overlap::earlier::Earlier;
+use overlap::later::Later;
+use requests::dispatch::REQUESTS;
+use requests::extended::{EXTENSIONS, THEIRS};
 
-pub use status::cause;
+pub use answers::status::cause;
 
 /// What a session is made of.
 #[derive(Debug)]
@@ -296,7 +272,7 @@ impl Session {
                 self.outbox.handle(id, handle);
             }
             Ok(Response::Attrs(stat)) => {
-                let attrs = attrs::from_stat(self.earlier.of(&stat));
+                let attrs = answers::attrs::from_stat(self.earlier.of(&stat));
                 trace(Level::Debug1, || Trace::SentAttrs {
                     id,
                     flags: attrs.flags(),

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 
 use super::Session;
-use super::copy_file::COPY_FILE;
-use super::dispatch::REQUESTS;
-use super::extended::EXTENSIONS;
-use super::status::Status;
+use super::answers::status::Status;
+use super::requests::copy_file::COPY_FILE;
+use super::requests::dispatch::REQUESTS;
+use super::requests::extended::EXTENSIONS;
 use crate::fs::{
     self, Answer, Deed, Effect, Identity, Judge, Made, Modes, Refusal, Result as KernelResult,
     Verdict, View, Writing,

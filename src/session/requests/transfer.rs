@@ -6,21 +6,21 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::handles::{Entry, OpenFile};
-use super::lines::{trace, trace_ignored};
-use super::status::{Status, cause};
-use super::{Response, Session};
 use crate::fs::{Answer, Error, File, OpenHow};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::protocol::{
     Handle, MAX_DATA, Open, OpenFlags, Payload, Read, StatusCode, WirePath, Write,
 };
+use crate::session::answers::lines::{trace, trace_ignored};
+use crate::session::answers::status::{Status, cause};
+use crate::session::handles::{Entry, OpenFile};
+use crate::session::{Response, Session};
 
 /// An OPEN that may be carried out.
-pub(super) struct Asked {
-    pub(super) path: WirePath,
-    pub(super) how: OpenHow,
+pub(in crate::session) struct Asked {
+    pub(in crate::session) path: WirePath,
+    pub(in crate::session) how: OpenHow,
 }
 
 impl Asked {
@@ -29,7 +29,7 @@ impl Asked {
     }
 
     /// Answers it: what it names is open now.
-    pub(super) fn opened(self, session: &mut Session, file: File) -> Response {
+    pub(in crate::session) fn opened(self, session: &mut Session, file: File) -> Response {
         let writable = self.writes();
         let path = self.path.into_bytes();
         let cost = session.cost_of(&file, &path);
@@ -39,7 +39,7 @@ impl Asked {
     }
 }
 
-pub(super) fn open(
+pub(in crate::session) fn open(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
@@ -52,7 +52,7 @@ pub(super) fn open(
     }
 }
 
-pub(super) fn asked_open(
+pub(in crate::session) fn asked_open(
     session: &Session,
     id: u32,
     payload: Payload<'_>,
@@ -88,7 +88,7 @@ pub(super) fn asked_open(
     Ok(asked)
 }
 
-pub(super) fn close(
+pub(in crate::session) fn close(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
@@ -98,7 +98,7 @@ pub(super) fn close(
         Entry::File(open) => commit(open),
         Entry::Dir(_) => Ok(()),
     };
-    super::log_close(&entry, false);
+    crate::session::log_close(&entry, false);
     committed?;
     if let Entry::File(open) = entry {
         end(open.file)?;
@@ -107,14 +107,14 @@ pub(super) fn close(
 }
 
 /// Has an atomic upload that no request under way shares take its place.
-pub(super) fn commit(open: &mut OpenFile) -> Answer<()> {
+pub(in crate::session) fn commit(open: &mut OpenFile) -> Answer<()> {
     let committed = Arc::get_mut(&mut open.file).map_or(Ok(()), File::commit);
     open.tally.failed |= committed.is_err();
     committed
 }
 
 /// Takes back what a CLOSE names.
-pub(super) fn asked_close(
+pub(in crate::session) fn asked_close(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
@@ -132,12 +132,12 @@ pub(super) fn asked_close(
 }
 
 /// Closes a file that no request under way shares.
-pub(super) fn end(file: Arc<File>) -> Result<(), Errno> {
+pub(in crate::session) fn end(file: Arc<File>) -> Result<(), Errno> {
     Arc::into_inner(file).map_or(Ok(()), File::close)
 }
 
 /// System calls: into a pipe splice(2), write(2) of the head and splice(2); else one pread(2), into the buffer from which the response leaves.
-pub(super) fn read(
+pub(in crate::session) fn read(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
@@ -180,7 +180,7 @@ pub(super) fn read(
 }
 
 /// A READ, and how many bytes it may return.
-pub(super) fn asked_read(
+pub(in crate::session) fn asked_read(
     session: &Session,
     id: u32,
     payload: Payload<'_>,
@@ -209,7 +209,7 @@ pub(super) fn asked_read(
 }
 
 /// Answers a READ by what was read for it elsewhere.
-pub(super) fn have_read(
+pub(in crate::session) fn have_read(
     session: &mut Session,
     id: u32,
     read: &Read,
@@ -255,7 +255,7 @@ fn read_failed(open: &OpenFile, errno: Errno) -> Status {
 }
 
 /// System calls: one pwrite(2), out of the buffer into which the request arrived.
-pub(super) fn write(
+pub(in crate::session) fn write(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
@@ -271,7 +271,7 @@ pub(super) fn write(
     have_written(session, handle, data.len(), result)
 }
 
-pub(super) fn asked_write<'p>(
+pub(in crate::session) fn asked_write<'p>(
     session: &Session,
     id: u32,
     payload: Payload<'p>,
@@ -291,7 +291,11 @@ pub(super) fn asked_write<'p>(
 ///
 /// # Errors
 /// The first half tells why it may not, the second what the kernel said.
-pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(), Errno>> {
+pub(in crate::session) fn write_to(
+    file: &File,
+    offset: u64,
+    data: &[u8],
+) -> Answer<Result<(), Errno>> {
     let length = data.len() as u64;
     let written = file
         .follows()
@@ -309,7 +313,7 @@ pub(super) fn write_to(file: &File, offset: u64, data: &[u8]) -> Answer<Result<(
 }
 
 /// Answers a WRITE of `len` bytes.
-pub(super) fn have_written(
+pub(in crate::session) fn have_written(
     session: &mut Session,
     handle: Handle,
     len: usize,

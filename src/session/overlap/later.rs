@@ -30,11 +30,11 @@
 //! Where no thread can be started the session does it all itself, and hears nothing meanwhile. The kernel breaks off no system call on a disk:
 //! the first one that waits for a disk which was fast before is waited for.
 
-use super::Response;
 use super::pipeline::{Finish, Work};
+use crate::session::Response;
 
 /// What is left to do of a request that takes long.
-pub struct Later(pub(super) Work);
+pub struct Later(pub(in crate::session) Work);
 
 impl std::fmt::Debug for Later {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Later {
 
 impl Response {
     /// None before a thread has done `work`.
-    pub(super) fn later(work: impl FnOnce() -> Finish + Send + 'static) -> Self {
+    pub(in crate::session) fn later(work: impl FnOnce() -> Finish + Send + 'static) -> Self {
         Self::Later(Later(Box::new(work)))
     }
 }

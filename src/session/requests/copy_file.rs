@@ -5,14 +5,14 @@ use nix::errno::Errno;
 use super::copy::Copy;
 use super::dispatch::Run;
 use super::extended::Extension;
-use super::lines::{log_two_paths, trace};
-use super::status::Status;
-use super::{Response, Session};
 use crate::fs::{Error, View};
 use crate::log::Level;
 use crate::log::event::Trace;
 use crate::policy::Operation;
 use crate::protocol::{CopyFile, Payload, StatusCode};
+use crate::session::answers::lines::{log_two_paths, trace};
+use crate::session::answers::status::Status;
+use crate::session::{Response, Session};
 
 /// `copy-file`: a copy of a file, within the server.
 ///
@@ -20,7 +20,7 @@ use crate::protocol::{CopyFile, Payload, StatusCode};
 /// copy of what is no file, or of a file onto itself.
 ///
 /// Source: draft-ietf-secsh-filexfer-extensions-00 §6.
-pub(super) const COPY_FILE: Extension = Extension {
+pub(in crate::session) const COPY_FILE: Extension = Extension {
     operation: Operation {
         name: "copy-file",
         writes: true,
@@ -42,7 +42,7 @@ fn copy_file(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Res
 }
 
 /// A copy-file that may be carried out.
-pub(super) struct Asked {
+pub(in crate::session) struct Asked {
     request: CopyFile,
     /// The exact mode of a new file.
     mode: Option<u32>,
@@ -50,7 +50,11 @@ pub(super) struct Asked {
     times: bool,
 }
 
-pub(super) fn asked(session: &Session, id: u32, payload: Payload<'_>) -> Result<Asked, Status> {
+pub(in crate::session) fn asked(
+    session: &Session,
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<Asked, Status> {
     let request: CopyFile = payload.decode()?;
     trace(Level::Debug3, || Trace::Request {
         id,
@@ -68,7 +72,7 @@ impl Asked {
     /// Copies: any thread can.
     ///
     /// System calls: of both paths their resolution and open; copy_file_range(2) for each 16 MiB, and at the end that and one pread(2); fstat(2), utimensat(2); one rename.
-    pub(super) fn copy(&self, view: &View) -> Result<(), Status> {
+    pub(in crate::session) fn copy(&self, view: &View) -> Result<(), Status> {
         let CopyFile {
             source,
             destination,

@@ -6,13 +6,9 @@ use nix::errno::Errno;
 use nix::sys::statvfs::FsFlags;
 
 use super::accounts::{EXPAND_PATH, HOME_DIRECTORY, USERS_GROUPS_BY_ID};
-use super::attrs::{Change, log_changes, set};
 use super::copy;
 use super::copy_file::COPY_FILE;
 use super::dispatch::{Act, Run};
-use super::lines::{log_path, log_two_paths, trace, trace_ignored};
-use super::status::Status;
-use super::{Response, Session};
 use crate::fs::{Figures, File, Follow};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
@@ -21,6 +17,10 @@ use crate::protocol::{
     Handle, Limits, MAX_DATA, MAX_PACKET, Payload, SetAttrs, StatusCode, Statvfs, TwoPaths,
     WirePath,
 };
+use crate::session::answers::attrs::{Change, log_changes, set};
+use crate::session::answers::lines::{log_path, log_two_paths, trace, trace_ignored};
+use crate::session::answers::status::Status;
+use crate::session::{Response, Session};
 
 /// An extension.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub const THEIRS: usize = 11;
 /// | newpath | string |              |
 ///
 /// Source: PROTOCOL §4.3; rename(2).
-pub(super) const POSIX_RENAME: Extension = Extension {
+pub(in crate::session) const POSIX_RENAME: Extension = Extension {
     operation: Operation {
         name: "posix-rename",
         writes: true,
@@ -92,7 +92,7 @@ fn posix_rename(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 /// | path  | string |         |
 ///
 /// Source: PROTOCOL §4.4; statvfs(3).
-pub(super) const STATVFS: Extension = Extension {
+pub(in crate::session) const STATVFS: Extension = Extension {
     operation: Operation {
         name: "statvfs",
         writes: false,
@@ -122,7 +122,7 @@ fn statvfs(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 /// | handle | string |         |
 ///
 /// Source: PROTOCOL §4.4; fstatvfs(3).
-pub(super) const FSTATVFS: Extension = Extension {
+pub(in crate::session) const FSTATVFS: Extension = Extension {
     operation: Operation {
         name: "fstatvfs",
         writes: false,
@@ -137,7 +137,7 @@ fn fstatvfs(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
     Ok(of_file(&file)?)
 }
 
-pub(super) fn asked_fstatvfs(
+pub(in crate::session) fn asked_fstatvfs(
     session: &Session,
     id: u32,
     payload: Payload<'_>,
@@ -153,7 +153,7 @@ pub(super) fn asked_fstatvfs(
 }
 
 /// The answer to fstatvfs.
-pub(super) fn of_file(file: &File) -> Result<Response, Errno> {
+pub(in crate::session) fn of_file(file: &File) -> Result<Response, Errno> {
     Ok(Response::Statvfs(figures(&file.statvfs()?)))
 }
 
@@ -188,7 +188,7 @@ fn figures(found: &Figures) -> Statvfs {
 /// | newpath | string | the name to create |
 ///
 /// Source: PROTOCOL §4.5; linkat(2).
-pub(super) const HARDLINK: Extension = Extension {
+pub(in crate::session) const HARDLINK: Extension = Extension {
     operation: Operation {
         name: "hardlink",
         writes: true,
@@ -218,7 +218,7 @@ fn hardlink(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
 /// | handle | string |         |
 ///
 /// Source: PROTOCOL §4.6; fsync(2).
-pub(super) const FSYNC: Extension = Extension {
+pub(in crate::session) const FSYNC: Extension = Extension {
     // It changes nothing, but OpenSSH refuses it in read-only mode.
     operation: Operation {
         name: "fsync",
@@ -234,7 +234,7 @@ fn fsync(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respons
     Ok(Response::Ok)
 }
 
-pub(super) fn asked_fsync(
+pub(in crate::session) fn asked_fsync(
     session: &Session,
     id: u32,
     payload: Payload<'_>,
@@ -327,7 +327,7 @@ fn limits(session: &mut Session, id: u32, _: Payload<'_>) -> Result<Response, St
 /// The fields are those of [`CopyData`]. Past the end of the source it answers EOF, and what was copied stays.
 ///
 /// Source: PROTOCOL §4.10; draft-ietf-secsh-filexfer-extensions-00 §7.
-pub(super) const COPY_DATA: Extension = Extension {
+pub(in crate::session) const COPY_DATA: Extension = Extension {
     operation: Operation {
         name: "copy-data",
         writes: true,

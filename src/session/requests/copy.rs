@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use super::handles::Handles;
-use super::lines::trace;
-use super::status::{Status, cause};
-use super::{Response, Session};
 use crate::fs::{CopyEnd, File, View};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::protocol::{CopyData, Payload, StatusCode};
+use crate::session::answers::lines::trace;
+use crate::session::answers::status::{Status, cause};
+use crate::session::handles::Handles;
+use crate::session::{Response, Session};
 
 /// Of a copy-data, what it asks for, and its log line.
-pub(super) fn asked(
+pub(in crate::session) fn asked(
     session: &Session,
     id: u32,
     payload: Payload<'_>,
@@ -40,7 +40,7 @@ pub(super) fn asked(
 }
 
 /// Answers a copy-data by what came of it.
-pub(super) fn answer(
+pub(in crate::session) fn answer(
     session: &mut Session,
     request: &CopyData,
     copied: u64,

@@ -5,7 +5,7 @@ use crate::log::{self, Event, Level};
 use crate::protocol::{Attrs, WirePath};
 
 /// A debug line.
-pub(super) fn trace(level: Level, line: impl FnOnce() -> Trace) {
+pub(in crate::session) fn trace(level: Level, line: impl FnOnce() -> Trace) {
     log::emit(level, || Event::Trace {
         level,
         line: line(),
@@ -13,7 +13,7 @@ pub(super) fn trace(level: Level, line: impl FnOnce() -> Trace) {
 }
 
 /// Extended pairs of ATTRS change nothing; the debug log shows them.
-pub(super) fn trace_ignored(attrs: &Attrs) {
+pub(in crate::session) fn trace_ignored(attrs: &Attrs) {
     for (name, len) in &attrs.extended {
         trace(Level::Debug3, || Trace::AttrIgnored {
             name: name.clone(),
@@ -23,7 +23,7 @@ pub(super) fn trace_ignored(attrs: &Attrs) {
 }
 
 /// The log line of a request with one path.
-pub(super) fn log_path(threshold: Level, what: &'static str, path: &WirePath) {
+pub(in crate::session) fn log_path(threshold: Level, what: &'static str, path: &WirePath) {
     log::emit(threshold, || Event::Path {
         threshold,
         what,
@@ -32,7 +32,7 @@ pub(super) fn log_path(threshold: Level, what: &'static str, path: &WirePath) {
 }
 
 /// The log line of a request with two paths.
-pub(super) fn log_two_paths(what: &'static str, old: &WirePath, new: &WirePath) {
+pub(in crate::session) fn log_two_paths(what: &'static str, old: &WirePath, new: &WirePath) {
     log::emit(Level::Info, || Event::TwoPaths {
         what,
         old: old.as_bytes().to_vec(),

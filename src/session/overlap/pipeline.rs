@@ -30,12 +30,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::overlap::Lesson;
+use super::lessons::Lesson;
 use super::pool::Pool;
-use super::status::Status;
-use super::{Response, Session};
 use crate::fs::FileId;
 use crate::protocol::StatusCode;
+use crate::session::answers::status::Status;
+use crate::session::{Response, Session};
 
 /// What a request looks at or changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,15 +256,15 @@ pub type Work = Box<dyn FnOnce() -> Finish + Send>;
 pub type Finish = Box<dyn FnOnce(&mut Session) -> Result<Response, Status> + Send>;
 
 /// A request that was admitted.
-pub(super) struct Request {
+pub(in crate::session) struct Request {
     /// For the response.
-    pub(super) id: u32,
+    pub(in crate::session) id: u32,
     /// What can be learned from it.
-    pub(super) lesson: Lesson,
+    pub(in crate::session) lesson: Lesson,
     /// Bytes that it holds or will hold.
-    pub(super) weight: usize,
+    pub(in crate::session) weight: usize,
     /// What is to be done.
-    pub(super) work: Work,
+    pub(in crate::session) work: Work,
 }
 
 /// Requests that have begun and are not answered yet, in their order.
@@ -302,17 +302,17 @@ enum State {
 }
 
 /// One that can be answered.
-pub(super) struct Done {
+pub(in crate::session) struct Done {
     /// Of the request.
-    pub(super) id: u32,
+    pub(in crate::session) id: u32,
     /// What can be learned from it.
-    pub(super) lesson: Lesson,
+    pub(in crate::session) lesson: Lesson,
     /// What it touches.
-    pub(super) touch: Touch,
+    pub(in crate::session) touch: Touch,
     /// What its work has taken.
-    pub(super) took: Duration,
+    pub(in crate::session) took: Duration,
     /// What is left to do.
-    pub(super) finish: Finish,
+    pub(in crate::session) finish: Finish,
 }
 
 impl Pipeline {
@@ -339,7 +339,7 @@ impl Pipeline {
     }
 
     /// Whether one is under way that tells attributes of names.
-    pub(super) fn tells(&self) -> bool {
+    pub(in crate::session) fn tells(&self) -> bool {
         self.begun.iter().any(|begun| begun.touch.tells())
     }
 
@@ -348,7 +348,7 @@ impl Pipeline {
     }
 
     /// Forgets those under way that change nothing: nobody will read an answer. Whether none is under way then.
-    pub(super) fn abandon(&mut self) -> bool {
+    pub(in crate::session) fn abandon(&mut self) -> bool {
         for begun in std::mem::take(&mut self.begun) {
             if !begun.touch.looks() {
                 self.begun.push_back(begun);
@@ -363,14 +363,14 @@ impl Pipeline {
     }
 
     /// Whether one that was forgotten still uses the handle in this slot.
-    pub(super) fn still_uses(&mut self, slot: u32) -> bool {
+    pub(in crate::session) fn still_uses(&mut self, slot: u32) -> bool {
         self.left
             .retain_mut(|left| matches!(left.running.try_recv(), Err(TryRecvError::Empty)));
         self.left.iter().any(|left| left.slot == slot)
     }
 
     /// Begins a request that was admitted: by a thread of the pool where `slow`, otherwise at once.
-    pub(super) fn begin(&mut self, request: Request, touch: Touch, slow: bool) {
+    pub(in crate::session) fn begin(&mut self, request: Request, touch: Touch, slow: bool) {
         let Request {
             id,
             lesson,
@@ -408,7 +408,7 @@ impl Pipeline {
     }
 
     /// Drops what no thread is at; it fails.
-    pub(super) fn begin_nothing_more(&mut self) {
+    pub(in crate::session) fn begin_nothing_more(&mut self) {
         self.pool.shut();
     }
 
@@ -434,7 +434,7 @@ impl Pipeline {
     }
 
     /// The first request, if it can be answered.
-    pub(super) fn ready(&mut self) -> Option<Done> {
+    pub(in crate::session) fn ready(&mut self) -> Option<Done> {
         let first = self.begun.front_mut()?;
         if let State::Running(receiver) = &mut first.state {
             let (finish, took) = match receiver.try_recv() {
@@ -459,7 +459,7 @@ impl Pipeline {
     }
 
     /// Goes on with the request that was the first.
-    pub(super) fn go_on(&mut self, id: u32, lesson: Lesson, touch: Touch, work: Work) {
+    pub(in crate::session) fn go_on(&mut self, id: u32, lesson: Lesson, touch: Touch, work: Work) {
         let state = self.start(work);
         self.begun.push_front(Begun {
             id,

@@ -3,11 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::attrs::{Change, log_changes, set};
-use super::handles::{Entry, OpenDir};
-use super::lines::{log_path, log_two_paths, trace, trace_ignored};
-use super::status::Status;
-use super::{Response, Session, attrs, transfer};
+use super::transfer;
 use crate::fs::{Answer, Dir, Error, File, Follow, Listed, Listing, View};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
@@ -16,6 +12,12 @@ use crate::protocol::{
     Attrs, Handle, MAX_NAMES, NewPath, Payload, SetAttrs, SetAttrsByHandle, StatusCode, TwoPaths,
     WirePath, kind,
 };
+use crate::session::answers::attrs;
+use crate::session::answers::attrs::{Change, log_changes, set};
+use crate::session::answers::lines::{log_path, log_two_paths, trace, trace_ignored};
+use crate::session::answers::status::Status;
+use crate::session::handles::{Entry, OpenDir};
+use crate::session::{Response, Session};
 
 /// A request of version 3.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub type Act = Box<dyn Fn(&View) -> Answer<Response> + Send>;
 
 impl Run {
     /// Carries a request out, here and now.
-    pub(super) fn run(
+    pub(in crate::session) fn run(
         self,
         session: &mut Session,
         id: u32,
@@ -100,7 +102,10 @@ fn stat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Response
 }
 
 /// What STAT and LSTAT do.
-pub(super) fn stat_of(path: WirePath, follow: Follow) -> impl Fn(&View) -> Answer<Response> + Send {
+pub(in crate::session) fn stat_of(
+    path: WirePath,
+    follow: Follow,
+) -> impl Fn(&View) -> Answer<Response> + Send {
     move |view| {
         let stat = view.stat(path.as_path(), follow)?;
         Ok(Response::Attrs(stat))
@@ -136,7 +141,7 @@ fn fsetstat(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
     Ok(set_by_handle(&file, &attrs)?)
 }
 
-pub(super) fn asked_fsetstat(
+pub(in crate::session) fn asked_fsetstat(
     session: &Session,
     id: u32,
     payload: Payload<'_>,
@@ -154,7 +159,7 @@ pub(super) fn asked_fsetstat(
 }
 
 /// What FSETSTAT does.
-pub(super) fn set_by_handle(file: &File, attrs: &Attrs) -> Answer<Response> {
+pub(in crate::session) fn set_by_handle(file: &File, attrs: &Attrs) -> Answer<Response> {
     set(attrs, |change| match change {
         Change::Size(size) => file.truncate(size),
         Change::Permissions(mode) => file.chmod(mode),
@@ -173,7 +178,7 @@ fn opendir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
 }
 
 /// Answers an OPENDIR: `dir` is open now.
-pub(super) fn opened(session: &mut Session, dir: Dir, path: WirePath) -> Response {
+pub(in crate::session) fn opened(session: &mut Session, dir: Dir, path: WirePath) -> Response {
     let remote = session.is_far(&dir);
     let open = OpenDir::new(dir, path.into_bytes(), remote);
     let (slot, handle) = session.handles.insert(Entry::Dir(open));
@@ -185,7 +190,7 @@ fn readdir(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Respo
     list(session, id, handle, false)
 }
 
-pub(super) fn asked_readdir(
+pub(in crate::session) fn asked_readdir(
     session: &mut Session,
     id: u32,
     payload: Payload<'_>,
@@ -205,7 +210,7 @@ pub(super) fn asked_readdir(
 /// As many entries as fit what every client takes; where each is long in coming, those that came in a while. Where none is there yet, a
 /// thread looks for one, or for the names of its user and group, and then it goes on here: no client is sent a listing without an entry. What
 /// comes next was looked at `ahead` then.
-pub(super) fn list(
+pub(in crate::session) fn list(
     session: &mut Session,
     id: u32,
     handle: Handle,
@@ -296,7 +301,9 @@ fn realpath(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
 }
 
 /// What REALPATH does.
-pub(super) fn canonical_of(path: WirePath) -> impl Fn(&View) -> Answer<Response> + Send {
+pub(in crate::session) fn canonical_of(
+    path: WirePath,
+) -> impl Fn(&View) -> Answer<Response> + Send {
     move |view| view.canonical(path.as_path()).map(Response::name)
 }
 
@@ -316,7 +323,7 @@ fn readlink(session: &mut Session, id: u32, payload: Payload<'_>) -> Result<Resp
 }
 
 /// What READLINK does.
-pub(super) fn target_of(path: WirePath) -> impl Fn(&View) -> Answer<Response> + Send {
+pub(in crate::session) fn target_of(path: WirePath) -> impl Fn(&View) -> Answer<Response> + Send {
     move |view| view.readlink(path.as_path()).map(Response::name)
 }
 
@@ -333,23 +340,29 @@ fn symlink(id: u32, payload: Payload<'_>) -> Result<Act, Status> {
     }))
 }
 
-pub(super) fn asked_lstat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+pub(in crate::session) fn asked_lstat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
     asked(id, payload, "lstat", Level::Verbose, "lstat name")
 }
 
-pub(super) fn asked_stat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+pub(in crate::session) fn asked_stat(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
     asked(id, payload, "stat", Level::Verbose, "stat name")
 }
 
-pub(super) fn asked_opendir(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+pub(in crate::session) fn asked_opendir(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
     asked(id, payload, "opendir", Level::Info, "opendir")
 }
 
-pub(super) fn asked_readlink(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+pub(in crate::session) fn asked_readlink(
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<WirePath, Status> {
     asked(id, payload, "readlink", Level::Verbose, "readlink")
 }
 
-pub(super) fn asked_realpath(id: u32, payload: Payload<'_>) -> Result<WirePath, Status> {
+pub(in crate::session) fn asked_realpath(
+    id: u32,
+    payload: Payload<'_>,
+) -> Result<WirePath, Status> {
     let mut path: WirePath = payload.decode()?;
     if path.as_bytes().is_empty() {
         path = WirePath::dot();
@@ -358,7 +371,7 @@ pub(super) fn asked_realpath(id: u32, payload: Payload<'_>) -> Result<WirePath, 
     Ok(path)
 }
 
-pub(super) fn asked_fstat(
+pub(in crate::session) fn asked_fstat(
     session: &Session,
     id: u32,
     payload: Payload<'_>,

@@ -8,15 +8,15 @@ use std::rc::Rc;
 
 use super::dispatch::Run;
 use super::extended::Extension;
-use super::lines::trace;
-use super::status::Status;
 use super::work::finish;
-use super::{Response, Session};
 use crate::identity::{self, Answers, NoSuchUser, Unasked};
 use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
 use crate::policy::Operation;
 use crate::protocol::{IdLists, MAX_DATA, Payload, StatusCode, UserGroupNames, WirePath};
+use crate::session::answers::lines::trace;
+use crate::session::answers::status::Status;
+use crate::session::{Response, Session};
 
 /// `expand-path@openssh.com`: REALPATH that knows `~` (where the session started) and `~user`.
 ///
@@ -25,7 +25,7 @@ use crate::protocol::{IdLists, MAX_DATA, Payload, StatusCode, UserGroupNames, Wi
 /// | path  | string |         |
 ///
 /// Source: PROTOCOL §4.9.
-pub(super) const EXPAND_PATH: Extension = Extension {
+pub(in crate::session) const EXPAND_PATH: Extension = Extension {
     operation: Operation {
         name: "expand-path",
         writes: false,
@@ -86,7 +86,7 @@ fn expanded(session: &Session, path: &WirePath, home: Option<&Path>) -> Result<R
 /// | username | string |         |
 ///
 /// Source: PROTOCOL §4.12; draft-ietf-secsh-filexfer-extensions-00 §5.
-pub(super) const HOME_DIRECTORY: Extension = Extension {
+pub(in crate::session) const HOME_DIRECTORY: Extension = Extension {
     operation: Operation {
         name: "home-directory",
         writes: false,
@@ -149,7 +149,7 @@ fn home_told(session: &Session, home: Option<&Path>) -> Result<Response, Status>
 /// | gids  | string | row of uint32 |
 ///
 /// Source: PROTOCOL §4.11.
-pub(super) const USERS_GROUPS_BY_ID: Extension = Extension {
+pub(in crate::session) const USERS_GROUPS_BY_ID: Extension = Extension {
     operation: Operation {
         name: "users-groups-by-id",
         writes: false,

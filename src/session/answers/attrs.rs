@@ -1,9 +1,9 @@
 //! ATTRS: what the kernel tells of a file, and what a client changes of it.
 
-use super::Response;
 use crate::fs::{Answer, Error, FileStat};
 use crate::log::{self, Event, Level};
 use crate::protocol::Attrs;
+use crate::session::Response;
 
 /// The attributes of version 3. Times that its 32 bits cannot hold are clamped.
 #[must_use]

@@ -8,25 +8,26 @@ use std::sync::{Arc, PoisonError};
 
 use nix::errno::Errno;
 
+use super::copy;
 use super::copy_file::{self, COPY_FILE};
 use super::dispatch::{self, REQUESTS, Run};
 use super::extended::{self, COPY_DATA, FSTATVFS, FSYNC};
-use super::handles::{Entry, OpenFile};
-use super::later::Later;
-use super::overlap::extension;
-use super::pipeline::{Finish, Request, Work};
-use super::status::Status;
 use super::transfer::{self, Asked};
-use super::{Response, Session, copy};
 use crate::fs::{Answer, Error, File, Follow, View};
 use crate::log;
 use crate::protocol::{
     Handle, MAX_NAMES, Malformed, Packet, Payload, Read, StatusCode, WirePath, kind, request_id,
 };
+use crate::session::answers::status::Status;
+use crate::session::handles::{Entry, OpenFile};
+use crate::session::overlap::later::Later;
+use crate::session::overlap::lessons::extension;
+use crate::session::overlap::pipeline::{Finish, Request, Work};
+use crate::session::{Response, Session};
 
 impl Session {
     /// Begins the request in `packet`, which touches what it was admitted for: this may still answer it without any work.
-    pub(super) fn begin(&mut self, packet: &Packet<'_>) -> Request {
+    pub(in crate::session) fn begin(&mut self, packet: &Packet<'_>) -> Request {
         let lesson = self.lesson(packet);
         let (Some(kind), Ok((id, payload))) = (packet.kind, request_id(packet.body)) else {
             return Request {
@@ -144,7 +145,7 @@ impl Session {
     }
 
     /// The same at once, unless it takes long.
-    pub(super) fn look_now<F>(&self, look: F) -> Result<Response, Status>
+    pub(in crate::session) fn look_now<F>(&self, look: F) -> Result<Response, Status>
     where
         F: Fn(&View) -> Answer<Response> + Send + 'static,
     {
@@ -155,7 +156,7 @@ impl Session {
     }
 
     /// The same of a path that may lead to where requests wait.
-    pub(super) fn look_at(
+    pub(in crate::session) fn look_at(
         &self,
         path: PathBuf,
         look: fn(&View, &Path) -> Answer<Response>,
@@ -188,7 +189,7 @@ impl Session {
     }
 
     /// An OPENDIR that takes long.
-    pub(super) fn opendir_later(&mut self, path: WirePath) -> Later {
+    pub(in crate::session) fn opendir_later(&mut self, path: WirePath) -> Later {
         self.handles.begin_opening();
         Later(self.opendir(path))
     }
@@ -230,7 +231,7 @@ impl Session {
     }
 
     /// An OPEN that takes long.
-    pub(super) fn open_later(&mut self, asked: Asked) -> Later {
+    pub(in crate::session) fn open_later(&mut self, asked: Asked) -> Later {
         self.handles.begin_opening();
         Later(self.open_in_turn(asked))
     }
@@ -283,13 +284,17 @@ impl Session {
     }
 
     /// A READDIR that takes long to find what is to be listed next.
-    pub(super) fn listing_later(&mut self, id: u32, handle: Handle) -> Result<Response, Status> {
+    pub(in crate::session) fn listing_later(
+        &mut self,
+        id: u32,
+        handle: Handle,
+    ) -> Result<Response, Status> {
         let work = self.listing(id, handle)?;
         Ok(Response::Later(Later(work)))
     }
 
     /// A READDIR that has the names of users and groups asked for.
-    pub(super) fn names_later(
+    pub(in crate::session) fn names_later(
         &mut self,
         id: u32,
         handle: Handle,
@@ -350,7 +355,7 @@ impl Session {
         Ok(Box::new(move || {
             let Entry::File(mut open) = entry else {
                 return finish(move |_| {
-                    super::log_close(&entry, false);
+                    crate::session::log_close(&entry, false);
                     Ok(Response::Ok)
                 });
             };
@@ -359,7 +364,7 @@ impl Session {
             let OpenFile { file, tally, .. } = open;
             let closed = transfer::end(file);
             finish(move |_| {
-                super::log_transfer(&tally, false, || whole);
+                crate::session::log_transfer(&tally, false, || whole);
                 committed?;
                 closed?;
                 Ok(Response::Ok)
@@ -385,7 +390,7 @@ fn read_at(file: &File, offset: u64, mut data: Vec<u8>) -> Result<Vec<u8>, Errno
 }
 
 /// What is left to the session when the work is done.
-pub(super) fn finish<F>(finish: F) -> Finish
+pub(in crate::session) fn finish<F>(finish: F) -> Finish
 where
     F: FnOnce(&mut Session) -> Result<Response, Status> + Send + 'static,
 {

@@ -5,25 +5,25 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Session;
-use super::accounts::{HOME_DIRECTORY, USERS_GROUPS_BY_ID};
-use super::copy_file::COPY_FILE;
 use super::cost::{Cost, SLOW};
-use super::dispatch::{REQUESTS, Run};
-use super::extended::{
-    COPY_DATA, EXTENSIONS, Extension, FSTATVFS, FSYNC, HARDLINK, POSIX_RENAME, STATVFS,
-};
-use super::handles::{Entry, OpenFile};
 use super::pipeline::Touch;
 use crate::fs::{Dir, File};
 use crate::protocol::{
     CopyData, CopyFile, Handle, Open, OpenFlags, Packet, Payload, Read, SetAttrsByHandle, Write,
     kind, request_id,
 };
+use crate::session::Session;
+use crate::session::handles::{Entry, OpenFile};
+use crate::session::requests::accounts::{HOME_DIRECTORY, USERS_GROUPS_BY_ID};
+use crate::session::requests::copy_file::COPY_FILE;
+use crate::session::requests::dispatch::{REQUESTS, Run};
+use crate::session::requests::extended::{
+    COPY_DATA, EXTENSIONS, Extension, FSTATVFS, FSYNC, HARDLINK, POSIX_RENAME, STATVFS,
+};
 
 impl Session {
     /// What the request in `packet` touches. What is malformed, or means nothing that is open, runs alone: it is answered at once.
-    pub(super) fn touch(&mut self, packet: &Packet<'_>) -> Touch {
+    pub(in crate::session) fn touch(&mut self, packet: &Packet<'_>) -> Touch {
         let touched = self.touched(packet).unwrap_or(Touch::Alone);
         if !self.view.is_judged() || self.is_told_alike(&touched) {
             return touched;
@@ -32,7 +32,7 @@ impl Session {
     }
 
     /// The slot of a handle that could write, which the request in `packet` closes: what stands in that slot has to be used by nobody else.
-    pub(super) fn ends(&mut self, packet: &Packet<'_>) -> Option<u32> {
+    pub(in crate::session) fn ends(&mut self, packet: &Packet<'_>) -> Option<u32> {
         match self.touched(packet) {
             Some(Touch::Close {
                 slot,
@@ -192,7 +192,7 @@ impl Session {
     }
 
     /// Whether the request in `packet` may wait for storage, as far as is known.
-    pub(super) fn may_wait(&mut self, packet: &Packet<'_>) -> bool {
+    pub(in crate::session) fn may_wait(&mut self, packet: &Packet<'_>) -> bool {
         if is_long(packet) || self.frees_much(packet) {
             return true;
         }
@@ -273,19 +273,19 @@ impl Session {
     }
 
     /// Asks again what others serve, where something was mounted or unmounted.
-    pub(super) fn look_at_mounts(&mut self) {
+    pub(in crate::session) fn look_at_mounts(&mut self) {
         if self.view.look_at_mounts() {
             self.alert = self.alert.max(1);
         }
     }
 
     /// Whether the request in `packet` can wait on a thread of its own, though nothing may run beside it: the session hears signals, and its end.
-    pub(super) fn is_deferrable(&self, packet: &Packet<'_>) -> bool {
+    pub(in crate::session) fn is_deferrable(&self, packet: &Packet<'_>) -> bool {
         is_long(packet) || self.lesson(packet).subject.is_some()
     }
 
     /// What the request in `packet` teaches about the next ones that are like it.
-    pub(super) fn lesson(&self, packet: &Packet<'_>) -> Lesson {
+    pub(in crate::session) fn lesson(&self, packet: &Packet<'_>) -> Lesson {
         let file = || {
             let (_, payload) = request_id(packet.body).ok()?;
             self.file_first(payload)
@@ -329,7 +329,7 @@ impl Session {
     }
 
     /// Takes note of what a request has taken.
-    pub(super) fn learn(&mut self, lesson: Lesson, took: Duration) {
+    pub(in crate::session) fn learn(&mut self, lesson: Lesson, took: Duration) {
         let took = took.saturating_sub(lesson.work);
         if took >= SLOW {
             self.alert = self.alert.max(ALERT);
@@ -347,7 +347,7 @@ impl Session {
     }
 
     /// Whether requests on `file`, opened by this path just now, may wait.
-    pub(super) fn cost_of(&mut self, file: &File, path: &[u8]) -> Cost {
+    pub(in crate::session) fn cost_of(&mut self, file: &File, path: &[u8]) -> Cost {
         let remote = match self.view.has_remote() {
             Some(false) => false,
             Some(true) => self.view.serves_remotely(file) == Some(true),
@@ -378,11 +378,11 @@ impl Session {
     }
 
     /// Whether requests on `dir` may wait for another process or host.
-    pub(super) fn is_far(&self, dir: &Dir) -> bool {
+    pub(in crate::session) fn is_far(&self, dir: &Dir) -> bool {
         self.view.has_remote() == Some(true) && self.view.serves_remotely(dir) == Some(true)
     }
 
-    pub(super) fn open_file(&self, handle: Handle) -> Option<(u32, &OpenFile)> {
+    pub(in crate::session) fn open_file(&self, handle: Handle) -> Option<(u32, &OpenFile)> {
         match self.handles.get(handle)? {
             (slot, Entry::File(open)) => Some((slot, open)),
             (_, Entry::Dir(_)) => None,
@@ -396,7 +396,9 @@ impl Session {
 }
 
 /// An extension, and its own fields.
-pub(super) fn extension(payload: Payload<'_>) -> Option<(&'static Extension, Payload<'_>)> {
+pub(in crate::session) fn extension(
+    payload: Payload<'_>,
+) -> Option<(&'static Extension, Payload<'_>)> {
     let (name, payload) = payload.string().ok()?;
     let known = EXTENSIONS.iter();
     let extension = known.clone().find(|known| known.wire.as_bytes() == name)?;
@@ -440,7 +442,7 @@ fn paths<'p>(packet: &Packet<'p>) -> Vec<&'p [u8]> {
 
 /// What a request teaches, by the time that it takes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lesson {
+pub(in crate::session) struct Lesson {
     subject: Option<Subject>,
     /// So much of the time is work that has to be done anyway.
     work: Duration,

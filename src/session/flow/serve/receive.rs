@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Connection, End, Error};
 use crate::log::{self, Event, Level};
 use crate::session::cause;
-use crate::session::greeting::Greeting;
+use crate::session::flow::greeting::Greeting;
 
 impl Connection {
     /// Waits for more; no longer than until `deadline`, or until the session is idle for too long.

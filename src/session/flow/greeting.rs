@@ -16,7 +16,7 @@ pub struct Greeting {
 }
 
 /// Whether more bytes can make `arrived` an INIT: its length, its type.
-pub(super) fn may_become_init(arrived: &[u8]) -> bool {
+pub(in crate::session) fn may_become_init(arrived: &[u8]) -> bool {
     match arrived {
         [first, ..] if *first != 0 => false,
         [_, second, ..] if *second > (MAX_PACKET >> 16) as u8 => false,

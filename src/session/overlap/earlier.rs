@@ -3,17 +3,17 @@
 //! A name on a mount that stalls can lead to any file, by a symbolic link. So that no WRITE has to wait for such a name, what its file was like
 //! before is kept, and told where the name turns out to lead to that file: the answers are those of one request after another.
 
-use super::Session;
 use super::pipeline::{Pipeline, Touch};
 use crate::fs::{FileStat, is_regular};
+use crate::session::Session;
 
 /// Of each file that WRITEs have changed meanwhile.
 #[derive(Debug, Default)]
-pub(super) struct Earlier(Vec<FileStat>);
+pub(in crate::session) struct Earlier(Vec<FileStat>);
 
 impl Earlier {
     /// What is to be told of the file in `stat` by a request that was sent before these WRITEs.
-    pub(super) fn of<'s>(&'s self, stat: &'s FileStat) -> &'s FileStat {
+    pub(in crate::session) fn of<'s>(&'s self, stat: &'s FileStat) -> &'s FileStat {
         self.find(stat).unwrap_or(stat)
     }
 
@@ -25,7 +25,7 @@ impl Earlier {
 
 impl Session {
     /// Whether it is a WRITE that may begin before what was sent before it has looked.
-    pub(super) fn goes_past(&mut self, pipeline: &Pipeline, touch: &Touch) -> bool {
+    pub(in crate::session) fn goes_past(&mut self, pipeline: &Pipeline, touch: &Touch) -> bool {
         let Touch::Write { slot, .. } = touch else {
             return false;
         };
@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// Once all of these are answered, nobody is told any more what files were like before.
-    pub(super) fn forget_earlier(&mut self, pipeline: &Pipeline) {
+    pub(in crate::session) fn forget_earlier(&mut self, pipeline: &Pipeline) {
         if !self.earlier.0.is_empty() && !pipeline.tells() {
             self.earlier.0.clear();
         }

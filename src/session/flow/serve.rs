@@ -24,18 +24,18 @@ use tokio::io::Interest;
 use tokio::time::Instant;
 
 use super::channel::Channel;
-use super::cost::{SLOW, Suspicion};
 use super::ending::Ending;
 use super::greeting::{Greeting, may_become_init};
 use super::idle::Idle;
 use super::inbox::Inbox;
-use super::later::Later;
 use super::pace::Pace;
-use super::pipeline::{Pipeline, Request, Touch};
 use super::rate::Meter;
-use super::{Session, cause};
 use crate::log::{self, Event, Level};
 use crate::protocol::next_packet;
+use crate::session::overlap::cost::{SLOW, Suspicion};
+use crate::session::overlap::later::Later;
+use crate::session::overlap::pipeline::{Pipeline, Request, Touch};
+use crate::session::{Session, cause};
 use receive::Received;
 
 /// How a session ended, if it did not fail.
@@ -60,7 +60,7 @@ pub enum End {
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error(transparent)]
-    BeforeInit(#[from] super::BeforeInit),
+    BeforeInit(#[from] crate::session::BeforeInit),
     #[error("cannot listen to signals: {0}")]
     Signals(std::io::Error),
     #[error("cannot use standard input and output: {0}")]
