@@ -16,8 +16,7 @@ use crate::identity::Login;
 use crate::log::{Facility, Level, Target};
 use crate::policy::{self, Policy, Rules};
 use crate::sandbox;
-use crate::session::requests::dispatch::REQUESTS;
-use crate::session::requests::extended::EXTENSIONS;
+use crate::session::requests::ROWS;
 pub use error::Error;
 pub use line::{Line, question, word};
 
@@ -351,9 +350,7 @@ fn query(feature: &OsStr) -> Result<String, Error> {
 
 /// What `-Q requests` prints, and the lists of requests name.
 pub fn requests() -> impl Iterator<Item = &'static str> {
-    let requests = REQUESTS.iter().map(|request| request.operation);
-    let extensions = EXTENSIONS.iter().map(|extension| extension.operation);
-    requests.chain(extensions).map(|operation| operation.name)
+    ROWS.iter().map(|row| row.operation.name)
 }
 
 fn usage_text(program: &str) -> String {

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "architecture/plan.rs"]
+mod plan;
 #[path = "architecture/reader.rs"]
 mod reader;
 
@@ -13,10 +15,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use plan::Plan;
 use reader::{Source, blank, contains_word, flatten_uses, imports, root, test_names, walk};
 
+/// A room, and which others it may import.
+type Arrows = &'static [(&'static str, &'static [&'static str])];
+
 /// Which rooms a room may import. `main` and `lib` see all of them.
-const ARROWS: &[(&str, &[&str])] = &[
+const ARROWS: Arrows = &[
     // The command line names what each room can be told.
     (
         "cli",
@@ -35,9 +41,48 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("session", &["fs", "identity", "log", "policy", "protocol"]),
 ];
 
+/// Which files and folders of a room may take names from which others in it, but for its own face.
+const INNER: &[(&str, Arrows)] = &[(
+    "session",
+    &[
+        ("answers", &[]),
+        ("overlap", &["answers"]),
+        ("opened", &["answers", "overlap"]),
+        ("handles", &["opened"]),
+        ("requests", &["answers", "overlap", "opened", "handles"]),
+        ("flow", &["answers", "overlap", "requests"]),
+        ("rehearse", &["answers", "requests"]),
+    ],
+)];
+
 /// A word, the folders (`fs/`) and files (`main.rs`) of src where it may stand, and why.
 const WALLS: &[(&str, &[&str], &str)] = &[
     ("russh_sftp", &["protocol/"], "the codec stays inside"),
+    (
+        "request_id",
+        &[
+            "protocol/",
+            "session/requests/mod.rs",
+            "session/requests/init.rs",
+        ],
+        "a packet is decoded once",
+    ),
+    (
+        "Payload",
+        &["protocol/", "session/requests/mod.rs"],
+        "a packet is decoded once",
+    ),
+    (
+        "kind::",
+        // What may become INIT; which answers hold content.
+        &[
+            "protocol/",
+            "session/requests/",
+            "session/flow/greeting.rs",
+            "session/flow/rate.rs",
+        ],
+        "the table alone tells requests apart by their packet type",
+    ),
     ("tokio", &["main.rs", "session/"], "async stays at the rim"),
     ("nix::dir", &["fs/"], "only fs acts on files"),
     (
@@ -46,7 +91,7 @@ const WALLS: &[(&str, &[&str], &str)] = &[
         &[
             "fs/",
             "session/flow/channel.rs",
-            "session/requests/transfer.rs",
+            "session/requests/open.rs",
             "log/zone.rs",
         ],
         "only fs acts on files",
@@ -60,7 +105,7 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     (
         "nix::sys::statvfs",
         // The figures that a response is made of, with no call.
-        &["fs/", "session/requests/extended.rs"],
+        &["fs/", "session/requests/statvfs.rs"],
         "only fs acts on files",
     ),
     ("nix::sys::uio", &["fs/"], "only fs acts on files"),
@@ -127,6 +172,55 @@ fn rooms_import_only_along_the_arrows() {
         for other in imports(&file.code()) {
             if other != room && !allowed.contains(&other.as_str()) {
                 wrong.push(format!("{}: {room} may not import {other}", file.name));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn the_rooms_of_a_room_take_names_along_the_arrows() {
+    let plan = Plan::of_src();
+    let mut wrong = Vec::new();
+    for (outer, rooms) in INNER {
+        let inner = |file: &str| {
+            let inside = file.strip_prefix(&format!("{outer}/"))?;
+            Some(inside.split('/').next()?.trim_end_matches(".rs").to_owned())
+        };
+        for file in plan.names() {
+            let Some(room) = inner(file).filter(|room| room != "mod") else {
+                continue;
+            };
+            let Some((_, allowed)) = rooms.iter().find(|(name, _)| *name == room) else {
+                wrong.push(format!("{file}: \"{room}\" has no arrows here"));
+                continue;
+            };
+            for from in plan.taken_by(file) {
+                let other = inner(&from).filter(|other| *other != room && other != "mod");
+                if other.is_some_and(|other| !allowed.contains(&other.as_str())) {
+                    wrong.push(format!("{file}: {room} may take nothing from {from}"));
+                }
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn a_request_takes_nothing_from_another_request() {
+    const FOLDER: &str = "session/requests/";
+    // What each is made of, what they share, and what two that copy share.
+    const SHARED: [&str; 3] = ["request.rs", "ways.rs", "copy.rs"];
+    let plan = Plan::of_src();
+    let mut wrong = Vec::new();
+    for file in plan.names() {
+        if !file.starts_with(FOLDER) || file.ends_with("mod.rs") {
+            continue;
+        }
+        for from in plan.taken_by(file) {
+            let other = from.strip_prefix(FOLDER);
+            if other.is_some_and(|other| other != "mod.rs" && !SHARED.contains(&other)) {
+                wrong.push(format!("{file}: takes a name from {from}"));
             }
         }
     }

@@ -14,9 +14,6 @@ mod response;
 pub use attrs::Attrs;
 pub use packet::{MAX_DATA, MAX_NAMES, MAX_PACKET, Oversized, Packet, kind, next_packet};
 pub use path::WirePath;
-pub use request::{
-    CopyData, CopyFile, Handle, IdLists, Malformed, NewPath, Open, Payload, Read, SetAttrs,
-    SetAttrsByHandle, TwoPaths, Write, request_id,
-};
-pub use response::{Limits, Outbox, Statvfs, UserGroupNames, Version};
+pub use request::{Fields, Handle, Ids, Malformed, Payload, Write, request_id};
+pub use response::{Outbox, Reply, Version};
 pub use russh_sftp::protocol::{OpenFlags, StatusCode};

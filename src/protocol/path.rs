@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// A path from the wire: any bytes but NUL. Nothing is decoded, normalised or folded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WirePath(Vec<u8>);
 
 impl WirePath {

@@ -2,14 +2,28 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-use super::{Attrs, OpenFlags, WirePath};
+use serde::de::{DeserializeOwned, Error};
 
 /// A request whose fields do not parse.
 #[derive(Debug, thiserror::Error)]
 #[error("malformed")]
 pub struct Malformed;
+
+/// What the fields of a request say.
+pub trait Fields<'p>: Sized {
+    /// Parses them; bytes behind the last one are ignored, as OpenSSH ignores them.
+    ///
+    /// # Errors
+    /// [`Malformed`]: a field is cut short, or a name holds NUL.
+    fn decode(payload: Payload<'p>) -> Result<Self, Malformed>;
+}
+
+impl<T: DeserializeOwned> Fields<'_> for T {
+    fn decode(Payload(fields): Payload<'_>) -> Result<Self, Malformed> {
+        let mut bytes = Bytes::copy_from_slice(fields);
+        russh_sftp::de::from_bytes(&mut bytes).map_err(|_| Malformed)
+    }
+}
 
 /// The id of a request and the fields behind it.
 ///
@@ -25,13 +39,10 @@ pub fn request_id(body: &[u8]) -> Result<(u32, Payload<'_>), Malformed> {
 pub struct Payload<'a>(&'a [u8]);
 
 impl<'a> Payload<'a> {
-    /// Parses the fields; bytes behind the last one are ignored, as OpenSSH ignores them.
-    ///
-    /// # Errors
-    /// [`Malformed`]: a field is cut short, or a name holds NUL.
-    pub fn decode<T: DeserializeOwned>(self) -> Result<T, Malformed> {
-        let mut bytes = Bytes::copy_from_slice(self.0);
-        russh_sftp::de::from_bytes(&mut bytes).map_err(|_| Malformed)
+    /// Fields that came in no packet.
+    #[must_use]
+    pub fn of(fields: &'a [u8]) -> Self {
+        Self(fields)
     }
 
     /// The first string, and the fields behind it.
@@ -57,40 +68,6 @@ impl<'de> Deserialize<'de> for Handle {
     }
 }
 
-/// OPEN.
-///
-/// | field    | type   | meaning                                    |
-/// |----------|--------|--------------------------------------------|
-/// | filename | string |                                            |
-/// | pflags   | uint32 | `SSH_FXF_*`                                |
-/// | attrs    | ATTRS  | permissions, if the file is to be created  |
-///
-/// Source: draft-ietf-secsh-filexfer-02 §6.3.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the table")]
-pub struct Open {
-    pub filename: WirePath,
-    pub pflags: OpenFlags,
-    pub attrs: Attrs,
-}
-
-/// READ.
-///
-/// | field  | type   | meaning                          |
-/// |--------|--------|----------------------------------|
-/// | handle | string |                                  |
-/// | offset | uint64 | bytes from the start of the file |
-/// | len    | uint32 | bytes at the most                |
-///
-/// Source: draft-ietf-secsh-filexfer-02 §6.4.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the table")]
-pub struct Read {
-    pub handle: Handle,
-    pub offset: u64,
-    pub len: u32,
-}
-
 /// WRITE. Its data stay in the receive buffer.
 ///
 /// | field  | type   | meaning                          |
@@ -108,12 +85,8 @@ pub struct Write<'a> {
     pub data: &'a [u8],
 }
 
-impl<'a> Write<'a> {
-    /// Parses a WRITE without copying what is to be written.
-    ///
-    /// # Errors
-    /// [`Malformed`]: a field is cut short.
-    pub fn decode(payload: Payload<'a>) -> Result<Self, Malformed> {
+impl<'p> Fields<'p> for Write<'p> {
+    fn decode(payload: Payload<'p>) -> Result<Self, Malformed> {
         let (handle, rest) = payload.string()?;
         let (offset, rest) = rest.0.split_first_chunk::<8>().ok_or(Malformed)?;
         let (data, _) = Payload(rest).string()?;
@@ -125,106 +98,18 @@ impl<'a> Write<'a> {
     }
 }
 
-/// SETSTAT and lsetstat: a path and what to change of it.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the draft, §6.9")]
-pub struct SetAttrs {
-    pub path: WirePath,
-    pub attrs: Attrs,
-}
+/// A string that is a row of uint32.
+#[derive(Debug, Default)]
+pub struct Ids(pub Vec<u32>);
 
-/// FSETSTAT: a handle and what to change of its file.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the draft, §6.9")]
-pub struct SetAttrsByHandle {
-    pub handle: Handle,
-    pub attrs: Attrs,
-}
-
-/// MKDIR: a path and the permissions of what is created.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the draft, §6.6")]
-pub struct NewPath {
-    pub path: WirePath,
-    pub attrs: Attrs,
-}
-
-/// RENAME, SYMLINK, posix-rename and hardlink: two paths.
-///
-/// For SYMLINK `oldpath` is what the link points to: OpenSSH's order, which all clients follow (PROTOCOL §4.1).
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the draft, §6.5 and §6.10")]
-pub struct TwoPaths {
-    pub oldpath: WirePath,
-    pub newpath: WirePath,
-}
-
-/// copy-data.
-///
-/// | field             | type   | meaning                          |
-/// |-------------------|--------|----------------------------------|
-/// | read_from_handle  | string |                                  |
-/// | read_from_offset  | uint64 | bytes from the start of the file |
-/// | read_data_length  | uint64 | bytes; 0: to the end of the file |
-/// | write_to_handle   | string |                                  |
-/// | write_to_offset   | uint64 | bytes from the start of the file |
-///
-/// Source: draft-ietf-secsh-filexfer-extensions-00 §7.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the table")]
-pub struct CopyData {
-    pub read_from_handle: Handle,
-    pub read_from_offset: u64,
-    pub read_data_length: u64,
-    pub write_to_handle: Handle,
-    pub write_to_offset: u64,
-}
-
-/// copy-file.
-///
-/// | field       | type   | meaning                                          |
-/// |-------------|--------|--------------------------------------------------|
-/// | source      | string |                                                  |
-/// | destination | string |                                                  |
-/// | overwrite   | bool   | whether what stands at the destination gives way |
-///
-/// Source: draft-ietf-secsh-filexfer-extensions-00 §6; RFC 4251 §5 for bool: any value but 0 is true.
-#[derive(Debug, Deserialize)]
-#[allow(missing_docs, reason = "see the table")]
-pub struct CopyFile {
-    pub source: WirePath,
-    pub destination: WirePath,
-    pub overwrite: u8,
-}
-
-/// users-groups-by-id: two strings, each a row of uint32.
-///
-/// Source: PROTOCOL §4.11.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "rows of ids")]
-pub struct IdLists {
-    pub uids: Vec<u32>,
-    pub gids: Vec<u32>,
-}
-
-impl IdLists {
-    /// Parses both rows.
-    ///
-    /// # Errors
-    /// [`Malformed`]: a row is cut short or ends within an id.
-    pub fn decode(payload: Payload<'_>) -> Result<Self, Malformed> {
-        let (uids, rest) = payload.string()?;
-        let (gids, _) = rest.string()?;
-        Ok(Self {
-            uids: ids(uids)?,
-            gids: ids(gids)?,
-        })
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
+        let ids = bytes
+            .chunks(4)
+            .map(|id| id.try_into().map(u32::from_be_bytes));
+        ids.collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(|_| Error::custom("a row that ends within an id"))
     }
-}
-
-fn ids(row: &[u8]) -> Result<Vec<u32>, Malformed> {
-    let ids = row
-        .chunks(4)
-        .map(|id| id.try_into().map(u32::from_be_bytes));
-    ids.collect::<Result<_, _>>().map_err(|_| Malformed)
 }

@@ -147,22 +147,15 @@ impl Outbox {
         let packet = self.end;
         self.u32(0);
         self.bytes(&[kind::VERSION]);
-        self.encoded(version);
+        self.bytes(&encoded(version));
         self.finish(packet);
     }
 
-    /// EXTENDED_REPLY with the fields of `reply`.
-    pub fn extended_reply(&mut self, id: u32, reply: &impl Serialize) {
+    /// EXTENDED_REPLY.
+    pub fn extended_reply(&mut self, id: u32, reply: &Reply) {
         let packet = self.begin(kind::EXTENDED_REPLY, id);
-        self.encoded(reply);
+        self.bytes(&reply.0);
         self.finish(packet);
-    }
-
-    fn encoded(&mut self, value: &impl Serialize) {
-        // Our reply structs hold nothing that the codec refuses.
-        if let Ok(bytes) = russh_sftp::ser::to_bytes(value) {
-            self.bytes(&bytes);
-        }
     }
 
     fn begin(&mut self, kind: u8, id: u32) -> usize {
@@ -292,94 +285,19 @@ fn pairs<S: serde::Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<
     serializer.collect_map(pairs.iter().copied())
 }
 
-/// The answer to statvfs and fstatvfs.
-///
-/// | field     | type   | meaning                                        |
-/// |-----------|--------|------------------------------------------------|
-/// | f_bsize   | uint64 | block size, bytes                              |
-/// | f_frsize  | uint64 | fundamental block size, bytes                  |
-/// | f_blocks  | uint64 | blocks, in units of f_frsize                   |
-/// | f_bfree   | uint64 | free blocks                                    |
-/// | f_bavail  | uint64 | free blocks for those without privilege        |
-/// | f_files   | uint64 | inodes                                         |
-/// | f_ffree   | uint64 | free inodes                                    |
-/// | f_favail  | uint64 | free inodes for those without privilege        |
-/// | f_fsid    | uint64 |                                                |
-/// | f_flag    | uint64 | 1: read-only, 2: no setuid                     |
-/// | f_namemax | uint64 | longest filename, bytes                        |
-///
-/// Source: PROTOCOL §4.4; statvfs(3).
-#[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "see the table")]
-pub struct Statvfs {
-    pub f_bsize: u64,
-    pub f_frsize: u64,
-    pub f_blocks: u64,
-    pub f_bfree: u64,
-    pub f_bavail: u64,
-    pub f_files: u64,
-    pub f_ffree: u64,
-    pub f_favail: u64,
-    pub f_fsid: u64,
-    pub f_flag: u64,
-    pub f_namemax: u64,
-}
+/// The fields of an EXTENDED_REPLY.
+#[derive(Debug)]
+pub struct Reply(Vec<u8>);
 
-/// The answer to limits.
-///
-/// | field              | type   | unit    |
-/// |--------------------|--------|---------|
-/// | max-packet-length  | uint64 | bytes   |
-/// | max-read-length    | uint64 | bytes   |
-/// | max-write-length   | uint64 | bytes   |
-/// | max-open-handles   | uint64 | handles |
-///
-/// Source: PROTOCOL §4.8.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "see the table")]
-pub struct Limits {
-    pub max_packet_length: u64,
-    pub max_read_length: u64,
-    pub max_write_length: u64,
-    pub max_open_handles: u64,
-}
-
-/// The answer to users-groups-by-id: two strings, each a row of strings, empty where an id has no name.
-///
-/// Source: PROTOCOL §4.11.
-#[derive(Debug, Default, Serialize)]
-pub struct UserGroupNames {
-    #[serde(with = "serde_bytes")]
-    usernames: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    groupnames: Vec<u8>,
-}
-
-impl UserGroupNames {
-    /// Adds the name of the next user.
-    pub fn push_user(&mut self, name: &[u8]) {
-        push(&mut self.usernames, name);
-    }
-
-    /// Adds the name of the next group.
-    pub fn push_group(&mut self, name: &[u8]) {
-        push(&mut self.groupnames, name);
-    }
-
-    /// Bytes on the wire, so far.
+impl Reply {
+    /// As the codec writes them.
     #[must_use]
-    pub fn len(&self) -> usize {
-        8 + self.usernames.len() + self.groupnames.len()
-    }
-
-    /// Whether no name was added.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.usernames.is_empty() && self.groupnames.is_empty()
+    pub fn of(fields: &impl Serialize) -> Self {
+        Self(encoded(fields))
     }
 }
 
-fn push(row: &mut Vec<u8>, name: &[u8]) {
-    row.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes());
-    row.extend_from_slice(name);
+/// Our structs hold nothing that the codec refuses.
+fn encoded(value: &impl Serialize) -> Vec<u8> {
+    russh_sftp::ser::to_bytes(value).map_or_else(|_| Vec::new(), Into::into)
 }

@@ -1,132 +1,17 @@
 //! What the client has open. A handle is a slot and a generation, so that a stale one never meets another's file.
 
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::dup;
 
-use super::overlap::cost::Cost;
-use crate::fs::{Dir, Error, File, Refusal};
+use super::opened::{Entry, OpenDir, OpenFile};
+use crate::fs::{Error, File, Refusal};
 use crate::log::event::Slot;
 use crate::policy::max_handles;
 use crate::protocol::Handle;
-
-/// A file that the client opened.
-#[derive(Debug)]
-pub struct OpenFile {
-    /// The file; requests that are under way share it.
-    pub file: Arc<File>,
-    /// What has become of it.
-    pub tally: Tally,
-    /// Whether the last read into memory was answered in full.
-    pub long: bool,
-    /// Whether requests on it may wait.
-    pub cost: Cost,
-}
-
-/// What the log tells of a file when it is closed.
-#[derive(Debug)]
-pub struct Tally {
-    /// The filename of the OPEN.
-    pub path: Vec<u8>,
-    /// Bytes read by the client.
-    pub read: u64,
-    /// Bytes written by the client.
-    pub written: u64,
-    /// When it was opened.
-    pub since: Instant,
-    /// Whether it can be written.
-    pub writable: bool,
-    /// Whether a write failed.
-    pub failed: bool,
-    /// Whether a read met the end of the file.
-    pub ended: bool,
-    /// How far reads came, in bytes from the start.
-    pub reached: u64,
-}
-
-impl OpenFile {
-    /// `file`, opened as `path` just now. Its requests may wait as the OPEN might have.
-    #[must_use]
-    pub fn new(file: File, path: Vec<u8>, writable: bool, cost: Cost) -> Self {
-        Self {
-            file: Arc::new(file),
-            tally: Tally {
-                path,
-                read: 0,
-                written: 0,
-                since: Instant::now(),
-                writable,
-                failed: false,
-                ended: false,
-                reached: 0,
-            },
-            long: false,
-            cost,
-        }
-    }
-
-    /// Whether the client saw the end of the file, by a read past it or up to it.
-    #[must_use]
-    pub fn was_read_to_its_end(&self) -> bool {
-        let end = || self.file.stat().map(|stat| stat.st_size as u64);
-        self.tally.ended || end().is_ok_and(|end| self.tally.reached >= end)
-    }
-
-    /// The same at the end of the session, which does not wait for who serves the file.
-    #[must_use]
-    pub fn is_known_to_its_end(&self) -> bool {
-        match self.cost.is_remote() {
-            true => self.tally.ended,
-            false => self.was_read_to_its_end(),
-        }
-    }
-}
-
-/// A directory that the client opened.
-#[derive(Debug)]
-pub struct OpenDir {
-    /// The directory; a listing that is under way shares it.
-    pub dir: Arc<Mutex<Dir>>,
-    /// The path of the OPENDIR.
-    pub path: Vec<u8>,
-    /// Whether another process or host serves it.
-    pub remote: bool,
-}
-
-impl OpenDir {
-    /// `dir`, opened as `path`.
-    #[must_use]
-    pub fn new(dir: Dir, path: Vec<u8>, remote: bool) -> Self {
-        Self {
-            dir: Arc::new(Mutex::new(dir)),
-            path,
-            remote,
-        }
-    }
-}
-
-/// What a handle stands for.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "see the types")]
-pub enum Entry {
-    File(OpenFile),
-    Dir(OpenDir),
-}
-
-impl Entry {
-    /// The path under which it was opened.
-    #[must_use]
-    pub fn path(&self) -> &[u8] {
-        match self {
-            Self::File(file) => &file.tally.path,
-            Self::Dir(dir) => &dir.path,
-        }
-    }
-}
 
 /// All that is open.
 #[derive(Debug)]
@@ -324,6 +209,15 @@ impl Handles {
         let place = self.slots.get(slot as usize)?;
         let entry = place.entry.as_ref()?;
         (place.generation == generation).then_some((slot, entry))
+    }
+
+    /// The slot of a valid handle of a file, and that.
+    #[must_use]
+    pub fn open_file(&self, handle: Handle) -> Option<(u32, &OpenFile)> {
+        match self.get(handle)? {
+            (slot, Entry::File(open)) => Some((slot, open)),
+            (_, Entry::Dir(_)) => None,
+        }
     }
 
     fn get_mut(&mut self, handle: Handle) -> Option<&mut Entry> {

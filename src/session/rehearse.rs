@@ -9,16 +9,14 @@ use nix::errno::Errno;
 
 use super::Session;
 use super::answers::status::Status;
-use super::requests::copy_file::COPY_FILE;
-use super::requests::dispatch::REQUESTS;
-use super::requests::extended::EXTENSIONS;
+use super::requests::{Asked, ROWS, Rehearsal, Row, Way};
 use crate::fs::{
     self, Answer, Deed, Effect, Identity, Judge, Made, Modes, Refusal, Result as KernelResult,
     Verdict, View, Writing,
 };
 use crate::identity::Login;
-use crate::policy::{Operation, Policy, Rules};
-use crate::protocol::{OpenFlags, StatusCode, kind, request_id};
+use crate::policy::{Policy, Rules};
+use crate::protocol::{OpenFlags, StatusCode};
 
 /// What would become of a request.
 #[derive(Debug)]
@@ -70,13 +68,19 @@ pub fn rehearse(
     request: &str,
     paths: &[&[u8]],
 ) -> KernelResult<Result<Rehearsed, Unclear>> {
-    let packets = match packets(request, paths) {
-        Ok(packets) => packets,
-        Err(unclear) => return Ok(Err(unclear)),
+    let Some(steps) = Steps::of(request, paths) else {
+        return Ok(Err(Unclear::Request(request.to_owned())));
+    };
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(wanted) => {
+            let request = request.to_owned();
+            return Ok(Err(Unclear::Paths { request, wanted }));
+        }
     };
     let notes = Arc::new(Notes {
         rules: Arc::clone(&policy.rules),
-        reads_first: request == COPY_FILE.operation.name,
+        reads_first: matches!(steps.rehearsal, Rehearsal::Copies(_)),
         looks: view.looks_for_processes() || policy.rules.judge_anything(),
         objects: Mutex::default(),
         silent: Mutex::default(),
@@ -85,7 +89,7 @@ pub fn rehearse(
     view.ask(Arc::<Notes>::clone(&notes), Modes::default())?;
     // A transfer begins by its OPEN; what follows is asked for when that was answered.
     let mut permitted = operations(request)
-        .map(|operation| policy.permit(operation))
+        .map(|row| policy.permit(row.operation))
         .collect::<Vec<_>>()
         .into_iter();
     let first = permitted.next().unwrap_or(Ok(()));
@@ -99,14 +103,10 @@ pub fn rehearse(
         rehearsed.refusal = Some(words(&refused.into()));
         return Ok(Ok(rehearsed));
     }
-    for (kind, mut body) in packets {
-        body.splice(..0, [0; 4]);
-        let answered = match request_id(&body) {
-            Ok((id, payload)) => session.run(kind, id, payload),
-            Err(malformed) => Err(malformed.into()),
-        };
+    for fields in &steps.fields {
+        let answered = Asked::rehearsed(steps.row, fields).run(&mut session, Way::Here);
         let noted = std::mem::take(&mut *lock(&notes.objects));
-        let taken = noted.iter().any(|note| note.takes(kind, request));
+        let taken = noted.iter().any(|note| note.takes(steps.rehearsal));
         let noted = noted.into_iter();
         // What is there is not created.
         let touched = noted.filter(|note| !(note.effect == Effect::Create && note.exists));
@@ -157,10 +157,12 @@ struct Note {
 
 impl Note {
     /// Whether the name that the request would make is taken, so that the kernel refuses it.
-    fn takes(&self, kind: u8, request: &str) -> bool {
+    fn takes(&self, rehearsal: Rehearsal) -> bool {
         match self.effect {
-            Effect::Create | Effect::CreateLink => self.exists && kind != kind::OPEN,
-            Effect::Replace => request == "rename",
+            Effect::Create | Effect::CreateLink => {
+                self.exists && !matches!(rehearsal, Rehearsal::Opens(_))
+            }
+            Effect::Replace => matches!(rehearsal, Rehearsal::Moves),
             _ => false,
         }
     }
@@ -300,102 +302,84 @@ fn effect(effect: Effect) -> &'static str {
 }
 
 /// The rows of a request; of `get`, `put` and `append`, which are several.
-fn operations(request: &str) -> impl Iterator<Item = Operation> {
+fn operations(request: &str) -> impl Iterator<Item = &'static Row> {
     let names: &[&str] = match request {
         "get" => &["open", "read", "close"],
         "put" | "append" => &["open", "write", "close"],
         _ => &[],
     };
     let alone = names.is_empty().then(|| request.to_owned());
-    let requests = REQUESTS.iter().map(|row| row.operation);
-    let extensions = EXTENSIONS.iter().map(|row| row.operation);
-    let all = requests.chain(extensions);
-    all.filter(move |row| names.contains(&row.name) || alone.as_deref() == Some(row.name))
-}
-
-/// The packets, type and body, by which a client asks for it. What is asked by a handle is asked of what it would be open on.
-fn packets(request: &str, paths: &[&[u8]]) -> Result<Vec<(u8, Vec<u8>)>, Unclear> {
-    if operations(request).next().is_none() {
-        return Err(Unclear::Request(request.to_owned()));
-    }
-    let wants = |wanted| Unclear::Paths {
-        request: request.to_owned(),
-        wanted,
-    };
-    let extended = |name: &str, fields: Vec<u8>| {
-        let body = [string(name.as_bytes()), fields].concat();
-        vec![(kind::EXTENDED, body)]
-    };
-    let one = || match paths {
-        [path] => Ok(string(path)),
-        _ => Err(wants("one path")),
-    };
-    let two = || match paths {
-        [old, new] => Ok([string(old), string(new)].concat()),
-        _ => Err(wants("two paths")),
-    };
-    let set = |kind: u8, prefix: Vec<u8>| -> Result<Vec<(u8, Vec<u8>)>, Unclear> {
-        let path = [prefix, one()?].concat();
-        // Each by its flag (draft §5): permissions, times, owner.
-        let attributes: [&[u32]; 3] = [&[4, 0o644], &[8, 0, 0], &[2, 0, 0]];
-        let attributes = attributes.into_iter();
-        Ok(attributes
-            .map(|attrs| (kind, [path.clone(), integers(attrs)].concat()))
-            .collect())
-    };
-    let open = |path: Vec<u8>, pflags: OpenFlags| {
-        (kind::OPEN, [path, integers(&[pflags.bits(), 0])].concat())
-    };
-    Ok(match request {
-        "get" | "open" | "read" => vec![open(one()?, OpenFlags::READ)],
-        "put" => {
-            let pflags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
-            vec![open(one()?, pflags)]
-        }
-        "append" => {
-            let pflags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::APPEND;
-            vec![open(one()?, pflags)]
-        }
-        "write" | "fsync" => vec![open(one()?, OpenFlags::WRITE)],
-        "stat" | "fstat" | "close" => vec![(kind::STAT, one()?)],
-        "lstat" => vec![(kind::LSTAT, one()?)],
-        "opendir" | "readdir" => vec![(kind::OPENDIR, one()?)],
-        "readlink" => vec![(kind::READLINK, one()?)],
-        "realpath" => vec![(kind::REALPATH, one()?)],
-        "remove" => vec![(kind::REMOVE, one()?)],
-        "rmdir" => vec![(kind::RMDIR, one()?)],
-        "mkdir" => vec![(kind::MKDIR, [one()?, integers(&[0])].concat())],
-        "setstat" | "fsetstat" => set(kind::SETSTAT, Vec::new())?,
-        "lsetstat" => set(kind::EXTENDED, string(b"lsetstat@openssh.com"))?,
-        "rename" => vec![(kind::RENAME, two()?)],
-        // OpenSSH's order: what the link holds, and where it stands.
-        "symlink" => vec![(kind::SYMLINK, two()?)],
-        "posix-rename" => extended("posix-rename@openssh.com", two()?),
-        "hardlink" => extended("hardlink@openssh.com", two()?),
-        // As a client asks that leaves what is there.
-        "copy-file" => extended(COPY_FILE.wire, [two()?, vec![0]].concat()),
-        "statvfs" | "fstatvfs" => extended("statvfs@openssh.com", one()?),
-        "expand-path" => extended("expand-path@openssh.com", one()?),
-        "copy-data" => match paths {
-            [from, to] => vec![
-                open(string(from), OpenFlags::READ),
-                open(string(to), OpenFlags::WRITE | OpenFlags::CREATE),
-            ],
-            _ => return Err(wants("two paths")),
-        },
-        // What touches no object.
-        _ => match paths {
-            [] => Vec::new(),
-            _ => return Err(wants("no path")),
-        },
+    let rows = ROWS.iter().copied();
+    rows.filter(move |row| {
+        let name = row.operation.name;
+        names.contains(&name) || alone.as_deref() == Some(name)
     })
 }
 
-fn integers(integers: &[u32]) -> Vec<u8> {
-    integers
-        .iter()
-        .flat_map(|word| word.to_be_bytes())
-        .collect()
+/// What a client sends for a request. What is asked by a handle is asked of what it would be open on.
+struct Steps {
+    row: &'static Row,
+    rehearsal: Rehearsal,
+    /// Of each packet.
+    fields: Vec<Vec<u8>>,
+}
+
+impl Steps {
+    /// None where there is no such request.
+    ///
+    /// # Errors
+    /// How many paths it takes, in words.
+    fn of(request: &str, paths: &[&[u8]]) -> Option<Result<Self, &'static str>> {
+        let row = operations(request).next()?;
+        let (row, rehearsal) = match (request, row.rehearsal) {
+            ("put", _) => (row, Rehearsal::Opens(PUT)),
+            ("append", _) => (row, Rehearsal::Opens(APPEND)),
+            (_, Rehearsal::As(other)) => {
+                let row = operations(other).next()?;
+                (row, row.rehearsal)
+            }
+            (_, Rehearsal::Opens(pflags)) => (operations("open").next()?, Rehearsal::Opens(pflags)),
+            (_, rehearsal) => (row, rehearsal),
+        };
+        let fields = fields(rehearsal, paths);
+        Some(fields.map(|fields| Self {
+            row,
+            rehearsal,
+            fields,
+        }))
+    }
+}
+
+/// The fields of each packet; or how many paths it would take.
+fn fields(rehearsal: Rehearsal, paths: &[&[u8]]) -> Result<Vec<Vec<u8>>, &'static str> {
+    let of = |paths: &[&[u8]], rest: &[u8]| {
+        let mut fields = Vec::new();
+        fields.extend(paths.iter().flat_map(|path| string(path)));
+        fields.extend(rest);
+        fields
+    };
+    let (wanted, fields) = match rehearsal {
+        Rehearsal::Paths(count, rests) => {
+            (count, rests.iter().map(|rest| of(paths, rest)).collect())
+        }
+        Rehearsal::Moves => (2, vec![of(paths, &[])]),
+        Rehearsal::Copies(rest) => (2, vec![of(paths, rest)]),
+        Rehearsal::Opens(pflags) => {
+            let opens = paths.iter().zip(pflags).map(|(path, pflags)| {
+                let attrs = [0; 4];
+                of(&[path], &[pflags.to_be_bytes(), attrs].concat())
+            });
+            (pflags.len(), opens.collect())
+        }
+        // What touches no object; what another request stands for was asked before.
+        Rehearsal::Nothing | Rehearsal::As(_) => (0, Vec::new()),
+    };
+    match wanted {
+        wanted if wanted == paths.len() => Ok(fields),
+        0 => Err("no path"),
+        1 => Err("one path"),
+        _ => Err("two paths"),
+    }
 }
 
 fn string(bytes: &[u8]) -> Vec<u8> {
@@ -403,5 +387,13 @@ fn string(bytes: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), bytes].concat()
 }
 
+const PUT: &[u32] = &[OpenFlags::WRITE
+    .union(OpenFlags::CREATE)
+    .union(OpenFlags::TRUNCATE)
+    .bits()];
+const APPEND: &[u32] = &[OpenFlags::WRITE
+    .union(OpenFlags::CREATE)
+    .union(OpenFlags::APPEND)
+    .bits()];
 /// In no flag's place: no rule forbids it.
 const REHEARSED: &str = "rehearsed";

@@ -126,26 +126,46 @@ fn quoted(rest: &str, quote: char) -> usize {
     rest.len()
 }
 
+/// What a file names: by each `use a::{b, c::{d, e}};` one name after the other, and in the rest of its code.
+pub(crate) struct Uses {
+    pub(crate) taken: Vec<String>,
+    /// By `pub use`.
+    pub(crate) handed_on: Vec<String>,
+    pub(crate) rest: String,
+}
+
+impl Uses {
+    pub(crate) fn of(code: &str) -> Self {
+        let mut uses = Self {
+            taken: Vec::new(),
+            handed_on: Vec::new(),
+            rest: String::new(),
+        };
+        let mut rest = code;
+        while let Some(at) = find_word(rest, "use ") {
+            let (before, statement) = rest.split_at(at);
+            let end = statement.find(';').map_or(statement.len(), |at| at + 1);
+            let tree = statement[4..end].trim_end_matches(';').split_whitespace();
+            let names = expand(&tree.collect::<Vec<_>>().join(" "));
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            match contains_word(line, "pub") {
+                true => uses.handed_on.extend(names),
+                false => uses.taken.extend(names),
+            }
+            uses.rest.push_str(before);
+            rest = &statement[end..];
+        }
+        uses.rest.push_str(rest);
+        uses
+    }
+}
+
 /// Each `use a::{b, c::{d, e}};` written out as one `use` a name.
 pub(crate) fn flatten_uses(code: &str) -> String {
-    let mut flat = String::new();
-    let mut rest = code;
-    while let Some(at) = find_word(rest, "use ") {
-        let (before, statement) = rest.split_at(at);
-        let end = statement.find(';').map_or(statement.len(), |at| at + 1);
-        flat.push_str(before);
-        for name in expand(
-            &statement[4..end]
-                .trim_end_matches(';')
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
-        ) {
-            flat.push_str(&format!("use {name}; "));
-        }
-        rest = &statement[end..];
-    }
-    flat + rest
+    let uses = Uses::of(code);
+    let names = uses.handed_on.iter().chain(&uses.taken);
+    let lines: String = names.map(|name| format!("use {name}; ")).collect();
+    lines + &uses.rest
 }
 
 /// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.

@@ -12,7 +12,7 @@ use std::ops::Range;
 use fastrand::Rng;
 
 use sftp_server::fs::FileId;
-use sftp_server::session::overlap::pipeline::Touch;
+use sftp_server::session::overlap::touch::Touch;
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq)]

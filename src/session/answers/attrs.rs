@@ -3,7 +3,7 @@
 use crate::fs::{Answer, Error, FileStat};
 use crate::log::{self, Event, Level};
 use crate::protocol::Attrs;
-use crate::session::Response;
+use crate::session::answers::response::Response;
 
 /// The attributes of version 3. Times that its 32 bits cannot hold are clamped.
 #[must_use]

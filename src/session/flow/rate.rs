@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::policy::Rates;
-use crate::protocol::{Packet, Write, kind, next_packet, request_id};
+use crate::protocol::{kind, next_packet};
 
 /// The buckets, and what waits for them.
 #[derive(Debug)]
@@ -52,12 +52,12 @@ impl Meter {
         (meter.download.is_some() || meter.upload.is_some()).then_some(meter)
     }
 
-    /// Until when the first request that has arrived has to wait. It is asked again then, and admitted.
-    pub fn admit(&mut self, packet: &Packet<'_>) -> Option<Instant> {
+    /// Until when a request that brings so many bytes has to wait. It is asked again then, and admitted.
+    pub fn admit(&mut self, brings: u64) -> Option<Instant> {
         if std::mem::take(&mut self.admitted) {
             return None;
         }
-        let until = self.upload.as_mut()?.take(brought(packet), Instant::now());
+        let until = self.upload.as_mut()?.take(brings, Instant::now());
         self.admitted = until.is_some();
         until
     }
@@ -121,16 +121,6 @@ impl Meter {
     pub fn release(&mut self) {
         self.held = None;
     }
-}
-
-/// The bytes that a request brings to be written.
-fn brought(packet: &Packet<'_>) -> u64 {
-    if packet.kind != Some(kind::WRITE) {
-        return 0;
-    }
-    let payload = request_id(packet.body).ok();
-    let write = payload.and_then(|(_, payload)| Write::decode(payload).ok());
-    write.map_or(0, |write| write.data.len() as u64)
 }
 
 /// The bytes of files in `answers`.

@@ -10,10 +10,12 @@
 //! In a long burst the first responses leave at once and the later ones in growing parts ([`Pace`]): client and server work at the same
 //! time then, and neither sleeps until the other has done all. Where it takes long to wake a processor this is most of the speed.
 
+mod arrived;
 mod over;
 mod oversized;
 mod pay;
 mod receive;
+mod turn;
 
 use std::io::{Stdin, Stdout, stdin, stdout};
 use std::time::Duration;
@@ -31,10 +33,9 @@ use super::inbox::Inbox;
 use super::pace::Pace;
 use super::rate::Meter;
 use crate::log::{self, Event, Level};
-use crate::protocol::next_packet;
-use crate::session::overlap::cost::{SLOW, Suspicion};
-use crate::session::overlap::later::Later;
-use crate::session::overlap::pipeline::{Pipeline, Request, Touch};
+use crate::session::answers::response::Later;
+use crate::session::overlap::cost::Suspicion;
+use crate::session::overlap::pipeline::Pipeline;
 use crate::session::{Session, cause};
 use receive::Received;
 
@@ -60,7 +61,7 @@ pub enum End {
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error(transparent)]
-    BeforeInit(#[from] crate::session::BeforeInit),
+    BeforeInit(#[from] crate::session::requests::BeforeInit),
     #[error("cannot listen to signals: {0}")]
     Signals(std::io::Error),
     #[error("cannot use standard input and output: {0}")]
@@ -97,7 +98,6 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
     let mut connection = Connection {
         session,
         meter,
-        inbox: Inbox::new(INBOX),
         input,
         output,
         ending,
@@ -133,7 +133,6 @@ pub async fn serve(session: Session, greeting: Greeting) -> Result<End, Error> {
 struct Connection {
     session: Session,
     meter: Option<Meter>,
-    inbox: Inbox,
     input: Channel<Stdin>,
     output: Channel<Stdout>,
     ending: Ending,
@@ -153,28 +152,30 @@ struct Connection {
 impl Connection {
     async fn run(&mut self, mut greeting: Greeting) -> Result<End, Error> {
         let start = Instant::now();
+        let mut inbox = Inbox::new(INBOX);
         let mut answered = false;
         loop {
             if !self.session.is_initialised()
                 && greeting.strict
-                && !may_become_init(self.inbox.arrived())
+                && !may_become_init(inbox.arrived())
             {
                 return Ok(End::NotSftp);
             }
-            let arrived = self.inbox.arrived().len();
-            if let Some(end) = self.serve_arrived().await? {
+            let arrived = inbox.arrived().len();
+            if let Some(end) = self.serve_arrived(&mut inbox).await? {
                 return Ok(end);
             }
             if let Some(end) = self.flush().await? {
                 return Ok(end);
             }
-            if answered || self.inbox.arrived().len() < arrived {
+            if answered || inbox.arrived().len() < arrived {
                 self.idle.begin_again();
             }
             let received = if self.session.is_initialised() || self.client_gone.is_some() {
-                self.receive(None).await
+                self.receive(&mut inbox, None).await
             } else {
-                self.receive_greeting(&mut greeting, start).await
+                self.receive_greeting(&mut inbox, &mut greeting, start)
+                    .await
             };
             self.session.begin_burst();
             self.pace = Pace::begin();
@@ -196,133 +197,6 @@ impl Connection {
                 Received::Ending(end) => return Ok(end),
                 Received::Late => return Ok(End::Silence),
             }
-        }
-    }
-
-    /// Carries out every whole request that has arrived.
-    async fn serve_arrived(&mut self) -> Result<Option<End>, Error> {
-        let mut begun = Instant::now();
-        if begun.duration_since(self.looked) >= PAUSE {
-            self.looked = begun;
-            self.session.look_at_mounts();
-        }
-        loop {
-            if self.held_until().is_some() {
-                if let Some(end) = self.flush().await? {
-                    return Ok(Some(end));
-                }
-                begun = Instant::now();
-            }
-            let (mut packet, length) = match next_packet(self.inbox.arrived()) {
-                Ok(Some(packet)) => packet,
-                Ok(None) => return Ok(None),
-                Err(oversized) => {
-                    self.end_oversized().await;
-                    return Err(oversized.into());
-                }
-            };
-            if self.session.endangers_unread(&packet) {
-                if let Some(end) = self.all_read().await {
-                    return Ok(Some(end));
-                }
-                begun = Instant::now();
-                let Ok(Some((same, _))) = next_packet(self.inbox.arrived()) else {
-                    return Ok(None);
-                };
-                packet = same;
-            }
-            // What comes before INIT ends the session.
-            let slow = self.session.is_initialised() && self.session.may_wait(&packet);
-            let gone = self.session.is_initialised() && self.client_gone.is_some();
-            let touch = if slow || gone || !self.pipeline.is_empty() {
-                self.session.touch(&packet)
-            } else {
-                Touch::Alone
-            };
-            if gone && touch.looks() {
-                // Nobody will read what it would be told.
-                self.inbox.served(length);
-                continue;
-            }
-            let ends = if gone {
-                self.session.ends(&packet)
-            } else {
-                None
-            };
-            let used = ends.is_some_and(|slot| self.pipeline.still_uses(slot));
-            if used
-                || !(self.pipeline.admits(&touch) || self.session.goes_past(&self.pipeline, &touch))
-            {
-                if let Some(end) = self.wait_for_first().await? {
-                    return Ok(Some(end));
-                }
-                begun = Instant::now();
-                continue;
-            }
-            if self.client_gone.is_none() {
-                let until = self.meter.as_mut().and_then(|meter| meter.admit(&packet));
-                if let Some(until) = until {
-                    if let Some(end) = self.postpone(until).await? {
-                        return Ok(Some(end));
-                    }
-                    begun = Instant::now();
-                    continue;
-                }
-            }
-            let mut now = Instant::now();
-            if touch == Touch::Alone && !(slow && self.session.is_deferrable(&packet)) {
-                self.suspicion.begin(begun);
-                let mark = self.mark();
-                let later = self.session.serve(packet)?;
-                now = Instant::now();
-                if let Some((id, Later(work))) = later {
-                    let request = Request {
-                        id,
-                        lesson: self.session.lesson(&packet),
-                        weight: 0,
-                        work,
-                    };
-                    let touch = self.session.touch(&packet);
-                    self.pipeline.begin(request, touch, true);
-                }
-                if now.duration_since(begun) >= SLOW && self.suspicion.confirms(now) {
-                    let lesson = self.session.lesson(&packet);
-                    self.session.learn(lesson, now.duration_since(begun));
-                }
-                self.charge(mark);
-                self.inbox.served(length);
-                if self.session.conduit.holds() {
-                    if let Some(end) = self.pass_on().await? {
-                        return Ok(Some(end));
-                    }
-                    // What the client took to read teaches nothing of storage.
-                    now = Instant::now();
-                }
-            } else {
-                let request = self.session.begin(&packet);
-                self.pipeline.begin(request, touch, slow);
-                self.inbox.served(length);
-                self.answer();
-            }
-            if now.duration_since(self.heard) >= DEAF {
-                self.heard = now;
-                if let Some(end) = self.ending.arrived() {
-                    return Ok(Some(end));
-                }
-                if self.client_gone.is_none() && self.output.is_abandoned() {
-                    self.lose_client();
-                }
-            }
-            if self.pace.is_due(now) {
-                self.send_what_goes()?;
-            }
-            if self.session.outbox.unsent().len() >= HIGH_WATER {
-                if let Some(end) = self.flush().await? {
-                    return Ok(Some(end));
-                }
-                now = Instant::now();
-            }
-            begun = now;
         }
     }
 
@@ -476,10 +350,5 @@ impl Connection {
 }
 
 const INBOX: usize = 512 * 1024;
-const HIGH_WATER: usize = 64 * 1024;
-/// For so long a burst of slow requests may keep a signal waiting.
-const DEAF: Duration = Duration::from_millis(100);
-/// So long a mount may go unnoticed.
-const PAUSE: Duration = Duration::from_millis(100);
 /// How often it is looked whether the client has read all; nothing tells.
 const GLANCE: Duration = Duration::from_millis(1);

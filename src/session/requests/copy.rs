@@ -1,4 +1,4 @@
-//! copy-data, and the content of copy-file: piece by piece, until the source ends, the length is reached, or a piece fails.
+//! Copying the content of a file: piece by piece, until the source ends, the length is reached, or a piece fails.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,52 +8,40 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::fs::{CopyEnd, File, View};
-use crate::log::event::Trace;
 use crate::log::{self, Event, Level};
-use crate::protocol::{CopyData, Payload, StatusCode};
-use crate::session::answers::lines::trace;
+use crate::protocol::{Handle, StatusCode};
 use crate::session::answers::status::{Status, cause};
 use crate::session::handles::Handles;
-use crate::session::{Response, Session};
 
-/// Of a copy-data, what it asks for, and its log line.
-pub(in crate::session) fn asked(
-    session: &Session,
-    id: u32,
-    payload: Payload<'_>,
-) -> Result<(CopyData, Copy), Status> {
-    let request: CopyData = payload.decode()?;
-    let handles = &session.handles;
-    let (from, to) = (request.read_from_handle, request.write_to_handle);
-    trace(Level::Debug1, || Trace::CopyData {
-        id,
-        from: handles.path(from),
-        from_slot: handles.slot(from),
-        offset: request.read_from_offset,
-        len: request.read_data_length,
-        to: handles.path(to),
-        to_slot: handles.slot(to),
-        to_offset: request.write_to_offset,
-    });
-    let copy = Copy::new(&session.view, handles, &request)?;
-    Ok((request, copy))
+/// A file that is copied from or to, where, and the path by which it was opened.
+pub(super) struct End {
+    file: Arc<File>,
+    offset: u64,
+    path: Vec<u8>,
 }
 
-/// Answers a copy-data by what came of it.
-pub(in crate::session) fn answer(
-    session: &mut Session,
-    request: &CopyData,
-    copied: u64,
-    result: Result<(), Status>,
-) -> Result<Response, Status> {
-    let (from, to) = (request.read_from_handle, request.write_to_handle);
-    session.handles.count_copied(from, to, copied);
-    result.map(|()| Response::Ok)
+impl End {
+    /// What a handle is open on.
+    ///
+    /// # Errors
+    /// FAILURE where that is no file.
+    pub(super) fn of(handles: &Handles, handle: Handle, offset: u64) -> Result<Self, Status> {
+        let file = handles.shared_file(handle).cloned();
+        let file = file.ok_or_else(|| {
+            log::emit(Level::Error, || Event::CopyOfNoFile);
+            Status::bad_handle()
+        })?;
+        Ok(Self {
+            file,
+            offset,
+            path: handles.path(handle).unwrap_or_default(),
+        })
+    }
 }
 
 /// What is to be copied, and from where to where.
 #[derive(Debug)]
-pub struct Copy {
+pub(super) struct Copy {
     from: Arc<File>,
     offset: u64,
     to: Arc<File>,
@@ -67,36 +55,21 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// What a request asks for.
-    ///
-    /// # Errors
-    /// FAILURE for handles that are no files.
-    pub fn new(view: &Arc<View>, handles: &Handles, request: &CopyData) -> Result<Self, Status> {
-        let path = |handle| handles.path(handle).unwrap_or_default();
-        let paths = [
-            path(request.read_from_handle),
-            path(request.write_to_handle),
-        ];
-        let file = |handle| {
-            let file = handles.shared_file(handle).cloned();
-            file.ok_or_else(|| {
-                log::emit(Level::Error, || Event::CopyOfNoFile);
-                Status::bad_handle()
-            })
-        };
-        Ok(Self {
-            from: file(request.read_from_handle)?,
-            offset: request.read_from_offset,
-            to: file(request.write_to_handle)?,
-            to_offset: request.write_to_offset,
-            rest: Some(request.read_data_length).filter(|len| *len > 0),
+    /// From one open file to another: `length` bytes, or all of it where that is 0.
+    pub(super) fn between([from, to]: [End; 2], length: u64, view: Arc<View>) -> Self {
+        Self {
+            from: from.file,
+            offset: from.offset,
+            to: to.file,
+            to_offset: to.offset,
+            rest: Some(length).filter(|length| *length > 0),
             copied: 0,
-            spelled: Some((Arc::clone(view), paths)),
-        })
+            spelled: Some((view, [from.path, to.path])),
+        }
     }
 
     /// All of a file, into one that has just been made or emptied.
-    pub fn whole(from: File, to: File) -> Self {
+    pub(super) fn whole(from: File, to: File) -> Self {
         Self {
             from: Arc::new(from),
             offset: 0,
@@ -112,7 +85,7 @@ impl Copy {
     ///
     /// # Errors
     /// As for [`Copy::run`].
-    pub fn complete(self) -> Result<File, Status> {
+    pub(super) fn complete(self) -> Result<File, Status> {
         let to = Arc::clone(&self.to);
         self.run().1?;
         Arc::into_inner(to).ok_or_else(|| Status::new(StatusCode::Failure))
@@ -122,7 +95,7 @@ impl Copy {
     ///
     /// # Errors
     /// FAILURE for one file on both sides, and where one was not opened for what is asked of it. What was copied before a failure stays.
-    pub fn run(mut self) -> (u64, Result<(), Status>) {
+    pub(super) fn run(mut self) -> (u64, Result<(), Status>) {
         let result = self.check().and_then(|()| {
             loop {
                 match self.step()? {

@@ -1,6 +1,6 @@
 //! Each rule of the pipeline's table is needed.
 
-use sftp_server::session::overlap::pipeline::Touch;
+use sftp_server::session::overlap::touch::Touch;
 
 use super::{Past, SEQUENCES, is_serial};
 

@@ -3,6 +3,7 @@
 use tokio::time::{Instant, sleep_until};
 
 use super::{Connection, End, Error};
+use crate::session::requests::Asked;
 
 impl Connection {
     /// How many bytes of responses stand before the next one, where that will be asked.
@@ -61,6 +62,14 @@ impl Connection {
             meter.let_go(Instant::now());
         }
         None
+    }
+
+    /// Until when a request has to wait for the bytes that it brings.
+    pub(super) fn unpaid(&mut self, asked: &Asked<'_>) -> Option<Instant> {
+        if self.client_gone.is_some() {
+            return None;
+        }
+        self.meter.as_mut()?.admit(asked.brings())
     }
 
     /// Waits before a WRITE is begun; what is under way is answered meanwhile.

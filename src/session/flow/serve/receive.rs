@@ -9,10 +9,15 @@ use super::{Connection, End, Error};
 use crate::log::{self, Event, Level};
 use crate::session::cause;
 use crate::session::flow::greeting::Greeting;
+use crate::session::flow::inbox::Inbox;
 
 impl Connection {
     /// Waits for more; no longer than until `deadline`, or until the session is idle for too long.
-    pub(super) async fn receive(&mut self, deadline: Option<Instant>) -> Result<Received, Error> {
+    pub(super) async fn receive(
+        &mut self,
+        inbox: &mut Inbox,
+        deadline: Option<Instant>,
+    ) -> Result<Received, Error> {
         // A request that is under way is not waited for by the client alone.
         let idle = self.idle.end().filter(|_| self.pipeline.is_empty());
         let deadline = match (self.client_gone, deadline, idle) {
@@ -20,7 +25,7 @@ impl Connection {
             (None, Some(deadline), Some(idle)) => Some(deadline.min(idle)),
             (None, deadline, idle) => deadline.or(idle),
         };
-        let room = self.inbox.room();
+        let room = inbox.room();
         let first = async {
             tokio::select! {
                 biased;
@@ -57,7 +62,7 @@ impl Connection {
         match read {
             Ok(0) | Err(Errno::ECONNRESET) => Ok(Received::End),
             Ok(count) => {
-                self.inbox.received(count);
+                inbox.received(count);
                 // A long request of a slow client comes in many pieces.
                 self.idle.begin_again();
                 Ok(Received::Some)
@@ -74,18 +79,19 @@ impl Connection {
     /// As `receive`, within what the greeting allows.
     pub(super) async fn receive_greeting(
         &mut self,
+        inbox: &mut Inbox,
         greeting: &mut Greeting,
         start: Instant,
     ) -> Result<Received, Error> {
         if let Some((after, line)) = greeting.announce.clone() {
-            let received = self.receive(Some(start + after)).await?;
+            let received = self.receive(inbox, Some(start + after)).await?;
             if received != Received::Late {
                 return Ok(received);
             }
             log::say(&line);
             greeting.announce = None;
         }
-        self.receive(greeting.limit.map(|limit| start + limit))
+        self.receive(inbox, greeting.limit.map(|limit| start + limit))
             .await
     }
 }
