@@ -16,14 +16,24 @@ use nix::fcntl::{AtFlags, RenameFlags, renameat2};
 use nix::sys::stat::fstatat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::Answer;
+use super::Error;
+use super::Result;
 use super::held::Held;
-use super::judge::{Deed, Effect};
-use super::kept::OwnMade;
+use super::judge::Deed;
+use super::judge::Effect;
 use super::linked::Arrived;
-use super::place::{Dirfd, Id, Place};
-use super::rename::{Moved, Moving, move_known, move_to_fresh};
+use super::moving::Moved;
+use super::moving::Moving;
+use super::moving::move_known;
+use super::moving::move_to_fresh;
+use super::own::OwnMade;
+use super::place::Dirfd;
+use super::place::Id;
+use super::place::Place;
+use super::stat::FileStat;
 use super::unlisted::fresh;
-use super::{Answer, Error, FileStat, Result, View};
+use super::view::View;
 
 /// What a rename does where its new name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,18 @@ use nix::sys::stat::{SFlag, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::ftruncate;
 
+use super::Answer;
+use super::File;
+use super::again;
 use super::judge::Effect;
-use super::ops::FileStat;
-use super::place::{Id, kind};
-use super::protect::{Change, spelling};
-use super::{Answer, File, Follow, OpenHow, View, again};
+use super::opening::OpenHow;
+use super::place::Id;
+use super::place::kind;
+use super::protect::Change;
+use super::protect::spelling;
+use super::stat::FileStat;
+use super::stat::Follow;
+use super::view::View;
 
 /// Where a piece of a copy ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +149,31 @@ impl File {
         );
     }
 
+    /// Whether a piece of `from` may be copied there now: how much of it, of `len` bytes.
+    ///
+    /// # Errors
+    /// As for [`File::writable`].
+    pub fn copyable(&self, to_offset: u64, from: &Self, offset: u64, len: u64) -> Answer<u64> {
+        if !self.is_judged() {
+            self.changeable()?;
+            return Ok(len);
+        }
+        let size = from.stat()?.st_size as u64;
+        let piece = len.min(COPY_PIECE).min(size.saturating_sub(offset));
+        // A file of /proc, or one that has just grown, holds more than its size says: that is asked for like all else.
+        let piece = match piece {
+            0 => u64::from(from.has_more(offset)),
+            piece => piece,
+        };
+        self.writable(to_offset, piece)?;
+        Ok(piece)
+    }
+
+    /// Whether there is anything to be read at `offset`. What fails will fail again.
+    fn has_more(&self, offset: u64) -> bool {
+        self.read_at(&mut [0], offset) != Ok(0)
+    }
+
     /// Copies a piece of at most `len` bytes to `to`, within the kernel where it can.
     ///
     /// # Errors
@@ -197,6 +229,6 @@ impl File {
 }
 
 /// So much at a time within the kernel, that a signal is heard soon.
-pub(super) const COPY_PIECE: u64 = 16 * 1024 * 1024;
+const COPY_PIECE: u64 = 16 * 1024 * 1024;
 /// So much at a time through memory.
 const COPY_BUFFER: u64 = 256 * 1024;

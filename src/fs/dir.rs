@@ -9,15 +9,19 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{fstat, fstatat};
-use rustix::fs::{FileType, RawDir};
+use rustix::fs::{AtFlags as StatxAt, FileType, RawDir};
 
 use super::Result;
-use super::judge::{Identity, Judge, told};
-use super::ops::FileStat;
+use super::identity::Identity;
+use super::jail::Tree;
+use super::judge::Judge;
+use super::judge::told;
 use super::patience::Patience;
 use super::point::Name;
+use super::stat::FileStat;
 use super::unlisted::is_unfinished;
-use super::view::Tree;
+use crate::fs::mounts::device_of;
+use crate::fs::view::View;
 
 /// An open directory and how far it was listed.
 #[derive(Debug)]
@@ -259,6 +263,29 @@ impl Dir {
             jailed.listed += 1;
         }
         Listing::Done
+    }
+}
+
+impl View {
+    /// Lists a directory up to what may take long, which all of it may where it lies `far`: with another process or another host.
+    ///
+    /// # Errors
+    /// As getdents64(2).
+    pub fn list(
+        &self,
+        dir: &mut Dir,
+        far: bool,
+        take: impl FnMut(&[u8], &FileStat) -> Listed,
+    ) -> Result<Listing> {
+        let is_far = |dir: BorrowedFd<'_>, name: &[u8]| {
+            let device = device_of(dir, name, StatxAt::SYMLINK_NOFOLLOW);
+            device.is_ok_and(|device| self.mounts.serves_remotely(device) == Some(true))
+        };
+        let far = Far {
+            all: far,
+            entry: (self.has_remote() == Some(true)).then_some(&is_far),
+        };
+        dir.list_near(far, take)
     }
 }
 

@@ -5,15 +5,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 use super::Result;
-use super::place::{Dirfd, Jailed, Last, Place, Shared};
-use super::resolve::{PATH_MAX, Step};
-use super::view::{Jail, View};
+use super::jail::Jail;
+use super::place::Dirfd;
+use super::place::Jailed;
+use super::place::Last;
+use super::place::Place;
+use super::step::PATH_MAX;
+use super::step::Step;
 
 impl Jail {
     /// The place of a path without links, `..` and binds, by one system call; none where it has any.
@@ -87,72 +90,6 @@ impl Jail {
         let (from, below) = self.beginning(path)?;
         let below = if below.is_empty() { b"." } else { below };
         self.is_plain(below).then_some((from.fd?, below))
-    }
-}
-
-impl View {
-    /// Forgets which directory was opened last: when new requests have arrived, and when a directory may have been moved or closed.
-    pub fn forget(&self) {
-        if let Some(jail) = self.jail() {
-            jail.near.forget();
-        }
-    }
-}
-
-/// The directory that was opened last, for what else is asked in it in one burst of requests.
-///
-/// No race can use it: all of the burst's requests had arrived before it was opened, so that those answered by it are answered as if they
-/// had been carried out at that moment. What this session does to directories itself makes it be forgotten. A thread that looks for a request of
-/// an earlier burst keeps nothing for a later one.
-#[derive(Debug, Default)]
-pub(super) struct Near(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    /// How often it was forgotten.
-    burst: u64,
-    dir: Option<Dir>,
-}
-
-#[derive(Debug)]
-struct Dir {
-    /// Whether the way begins at the root, not where relative paths start.
-    absolute: bool,
-    way: Vec<u8>,
-    dir: Arc<Shared>,
-}
-
-impl Near {
-    /// The directory at the end of `way`; or the burst for which it may be kept, when it has been opened.
-    fn find(&self, absolute: bool, way: &[u8]) -> std::result::Result<Arc<Shared>, u64> {
-        let last = self.lock();
-        match &last.dir {
-            Some(kept) if kept.absolute == absolute && kept.way == way => Ok(Arc::clone(&kept.dir)),
-            _ => Err(last.burst),
-        }
-    }
-
-    fn keep(&self, burst: u64, absolute: bool, way: &[u8], fd: OwnedFd) -> Arc<Shared> {
-        let dir = Arc::new(Shared::from(fd));
-        let mut last = self.lock();
-        if last.burst == burst {
-            last.dir = Some(Dir {
-                absolute,
-                way: way.to_vec(),
-                dir: Arc::clone(&dir),
-            });
-        }
-        dir
-    }
-
-    fn forget(&self) {
-        let mut last = self.lock();
-        last.burst += 1;
-        last.dir = None;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

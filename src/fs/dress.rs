@@ -7,8 +7,9 @@ use nix::sys::stat::{FileStat, Mode, fchmod};
 use nix::unistd::{Gid, Uid, fchown, ftruncate};
 use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
 
-use super::ops::fstat;
-use super::{Result, again};
+use super::Result;
+use super::again;
+use super::stat::fstat;
 
 /// Gives `new` the owner, the mode, the ACL and the user attributes of `old`.
 pub(super) fn dress(new: &OwnedFd, old: &OwnedFd, stat: &FileStat) -> Result<()> {

@@ -9,10 +9,14 @@ use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::judge::{Identity, Refusal};
-use super::ops::fstat;
-use super::place::{Id, Place};
-use super::{Answer, Error, View};
+use super::Answer;
+use super::Error;
+use super::Refusal;
+use super::identity::Identity;
+use super::place::Id;
+use super::place::Place;
+use super::stat::fstat;
+use super::view::View;
 
 /// Gives what was just made exactly this mode, octal, by `set`, unless it has it.
 ///

@@ -10,17 +10,34 @@ use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Gid, Uid, Whence, fchown, fsync, ftruncate, lseek, write};
 
-use super::copy::COPY_PIECE;
+use super::Answer;
+use super::Error;
+use super::Refusal;
+use super::Result;
+use super::again;
+use super::close;
 use super::file_limit;
-use super::judge::{self, Deed, Effect, Judge, Verdict, Writing};
-use super::open::is_plain;
-use super::ops::{self, FileStat};
-use super::patience::{frees_when_closed, is_large};
-use super::place::{Id, kind};
-use super::protect::{Change, Protect};
+use super::judge;
+use super::judge::Deed;
+use super::judge::Effect;
+use super::judge::Judge;
+use super::judge::Verdict;
+use super::judge::Writing;
+use super::opening::is_plain;
+use super::patience::frees_when_closed;
+use super::patience::is_large;
+use super::place::Id;
+use super::place::kind;
+use super::protect::Change;
+use super::protect::Protect;
+use super::stat::FileStat;
 use super::upload::Pending;
 use super::view::permitted;
-use super::{Answer, Error, Refusal, Result, again, close};
+use crate::fs::mounts::is_remote_type;
+use crate::fs::ops::Figures;
+use crate::fs::stat::fstat;
+use crate::fs::stat::seconds;
+use nix::sys::statfs::fstatfs;
 
 /// An open file.
 #[derive(Debug)]
@@ -107,7 +124,7 @@ impl File {
     /// # Errors
     /// `EOPNOTSUPP` for all else; as fstat(2).
     pub(super) fn plain(fd: OwnedFd, append: bool, guard: Guard) -> Result<Self> {
-        let stat = ops::fstat(&fd)?;
+        let stat = fstat(&fd)?;
         is_plain(&stat)?;
         let file = Self::new(fd, append, guard);
         let _ = file.id.set(Id::of(&stat));
@@ -155,31 +172,6 @@ impl File {
         judged.judge.write(&writing, &|| judge::free(self.as_fd()))
     }
 
-    /// Whether a piece of `from` may be copied there now: how much of it, of `len` bytes.
-    ///
-    /// # Errors
-    /// As for [`File::writable`].
-    pub fn copyable(&self, to_offset: u64, from: &Self, offset: u64, len: u64) -> Answer<u64> {
-        if self.guard.judged.is_none() {
-            self.changeable()?;
-            return Ok(len);
-        }
-        let size = from.stat()?.st_size as u64;
-        let piece = len.min(COPY_PIECE).min(size.saturating_sub(offset));
-        // A file of /proc, or one that has just grown, holds more than its size says: that is asked for like all else.
-        let piece = match piece {
-            0 => u64::from(from.has_more(offset)),
-            piece => piece,
-        };
-        self.writable(to_offset, piece)?;
-        Ok(piece)
-    }
-
-    /// Whether there is anything to be read at `offset`. What fails will fail again.
-    fn has_more(&self, offset: u64) -> bool {
-        self.read_at(&mut [0], offset) != Ok(0)
-    }
-
     /// Whether an attribute, or the size, is to be set.
     pub(super) fn sets(&self, effect: Effect, change: Change) -> Answer<bool> {
         self.may(change)?;
@@ -197,6 +189,11 @@ impl File {
         *self
             .id
             .get_or_init(|| Id::of_fd(&self.fd).unwrap_or_default())
+    }
+
+    /// Whether a judge is asked before it is changed.
+    pub(super) fn is_judged(&self) -> bool {
+        self.guard.judged.is_some()
     }
 
     /// Whether it gets its name when it is closed.
@@ -330,7 +327,7 @@ impl File {
     /// # Errors
     /// As fstat(2).
     pub fn stat(&self) -> Result<FileStat> {
-        ops::fstat(&self.fd)
+        fstat(&self.fd)
     }
 
     /// The same, as a client may know them.
@@ -349,9 +346,9 @@ impl File {
     ///
     /// # Errors
     /// As fstatvfs(3).
-    pub fn statvfs(&self) -> Result<ops::Figures> {
+    pub fn statvfs(&self) -> Result<Figures> {
         let judged = self.guard.judged.as_ref();
-        Ok(ops::Figures {
+        Ok(Figures {
             kernel: again(|| fstatvfs(&self.fd))?,
             read_only: self.guard.read_only,
             reserve: judged.map_or(0, |judged| judged.judge.reserve()),
@@ -398,11 +395,7 @@ impl File {
         if !self.sets(Effect::Times, Change::Alter)? {
             return Ok(());
         }
-        Ok(futimens(
-            &self.fd,
-            &ops::seconds(atime),
-            &ops::seconds(mtime),
-        )?)
+        Ok(futimens(&self.fd, &seconds(atime), &seconds(mtime))?)
     }
 
     /// Sets owner and group.
@@ -487,5 +480,11 @@ impl File {
     /// As fstat(2).
     pub fn is_same(&self, other: &Self) -> Result<bool> {
         Ok(Id::of(&self.stat()?) == Id::of(&other.stat()?))
+    }
+
+    /// Whether it lies on a file system that another process or another host serves: any answer of it may be long in coming, or never come.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        fstatfs(self).is_ok_and(|fs| is_remote_type(fs.filesystem_type().0 as u32))
     }
 }

@@ -10,12 +10,22 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use nix::unistd::{Gid, Uid, fchownat};
 use rustix::fs::{AtFlags as Flags, RawDir, Timespec, Timestamps};
 
-use super::judge::{Deed, Effect, Identity};
-use super::open::{is_plain, open};
-use super::ops::{FileStat, fstat, seconds};
-use super::place::{Id, Last, Place, kind};
-use super::protect::Change;
-use super::{Answer, Error, Follow, Result, View};
+use super::Answer;
+use super::Error;
+use super::Result;
+use super::identity::Identity;
+use super::judge::Deed;
+use super::judge::Effect;
+use super::opening::is_plain;
+use super::opening::open;
+use super::place::Id;
+use super::place::Last;
+use super::place::Place;
+use super::place::kind;
+use super::stat::FileStat;
+use super::stat::Follow;
+use super::stat::fstat;
+use super::stat::seconds;
 
 /// It cannot lose its inode to another one as long as this lives.
 #[derive(Debug)]
@@ -159,24 +169,6 @@ impl Held {
         let there = statfs(DESCRIPTORS).ok()?;
         (there.filesystem_type() == PROC_SUPER_MAGIC)
             .then(|| format!("{DESCRIPTORS}/{}", self.fd.as_raw_fd()))
-    }
-}
-
-impl View {
-    /// Sets an attribute of what stands in `place`, if it may be and is to be, by `set`.
-    pub(super) fn set_held(
-        &self,
-        (effect, change): (Effect, Change),
-        place: &Place<'_>,
-        follow: Follow,
-        set: impl FnOnce(&Held) -> Answer<()>,
-    ) -> Answer<()> {
-        let held = place.hold(follow)?;
-        self.changeable(place, Some(&held.stat), change)?;
-        match self.allows(&[held.deed(effect, place)])? {
-            true => set(&held),
-            false => Ok(()),
-        }
     }
 }
 

@@ -3,17 +3,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::View;
-use super::view::{Jail, Kind};
-
-/// The session's own home, as it was found at the start.
-#[derive(Debug)]
-pub(super) struct Own {
-    /// As passwd(5) has it.
-    pub(super) host: PathBuf,
-    /// In the view; none where it is not there.
-    pub(super) seen: Option<PathBuf>,
-}
+use super::jail::Jail;
+use super::view::Kind;
+use super::view::View;
 
 impl View {
     /// The path in the view of a home directory of the host; the root where it is not in the view. Nothing is looked at.

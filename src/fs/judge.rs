@@ -6,16 +6,17 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::fcntl::openat;
-use nix::sys::stat::{Mode, SFlag};
+use nix::sys::stat::SFlag;
 use nix::sys::statvfs::fstatvfs;
-use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
 
-use super::kept::{ENTRY, Made};
-use super::ops::FileStat;
-use super::place::{Id, Place, kind};
-use super::{Answer, again};
+use super::Answer;
+use super::again;
+use super::made::Made;
+use super::place::Id;
+use super::place::Place;
+use super::place::kind;
+use super::stat::FileStat;
+use crate::fs::identity::Identity;
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ impl<'a> Deed<'a> {
             At::Name(dir, name) => Identity::at(dir, name),
             At::Open(file) => Identity::of(file),
         };
-        found.filter(|found| found.id == id)
+        found.filter(|found| found.is_of(id))
     }
 
     /// How many bytes of its file system are free for the user.
@@ -186,86 +187,6 @@ pub(super) fn free(fd: BorrowedFd<'_>) -> Option<u64> {
     figures
         .blocks_available()
         .checked_mul(figures.fragment_size())
-}
-
-/// An object, whatever its names, and although inodes are used again: device, inode, and when it came to be, where the file system knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
-    id: Id,
-    birth: Option<(i64, u32)>,
-}
-
-impl Identity {
-    /// Whether it tells the object from all that come after it: by when it came to be.
-    #[must_use]
-    pub fn is_certain(&self) -> bool {
-        self.birth.is_some()
-    }
-
-    /// Of what has this name.
-    pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
-        Self::ask(dir, name, AtFlags::SYMLINK_NOFOLLOW)
-    }
-
-    /// Of the directory or link that was just made by this name in `dir`, or of `dir` itself where the name is empty; none where another process
-    /// has put there what cannot be it.
-    ///
-    /// mkdirat(2) gives no descriptor, so it is the name that is asked. What another process has put there is told by having changed since it came
-    /// to be: its content, or by the rename itself. Where the file system makes a directory in several steps there is a little between them.
-    /// What somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that. Where the file system
-    /// does not know when it came to be, the time of its content has to do, which its owner can set.
-    pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Made> {
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-        let found = statx(dir, name, flags, WANTED).ok()?;
-        if Self::told(&found).is_certain() {
-            return Self::is_new(&found, kind).then(|| Made {
-                identity: Self::told(&found),
-                kept: None,
-            });
-        }
-        let fd = match name {
-            b"" => dir.try_clone_to_owned().ok()?,
-            name => openat(dir, name, ENTRY, Mode::empty()).ok()?,
-        };
-        let found = statx(&fd, "", AtFlags::EMPTY_PATH, WANTED).ok()?;
-        Self::is_new(&found, kind).then(|| Made::of(fd)).flatten()
-    }
-
-    fn is_new(found: &Statx, kind: SFlag) -> bool {
-        let same = SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT == kind;
-        let written = nanoseconds(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
-        let changed = nanoseconds(found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec);
-        let fresh = match Self::told(found).birth {
-            Some((seconds, part)) => {
-                let birth = nanoseconds(seconds, part);
-                written <= birth && changed <= birth + MAKING
-            }
-            None => changed <= written + COARSE,
-        };
-        same && fresh
-    }
-
-    /// Of what is open.
-    pub(super) fn of(file: BorrowedFd<'_>) -> Option<Self> {
-        Self::ask(file, b"", AtFlags::EMPTY_PATH)
-    }
-
-    fn ask(dir: BorrowedFd<'_>, name: &[u8], flags: AtFlags) -> Option<Self> {
-        statx(dir, name, flags, WANTED)
-            .ok()
-            .as_ref()
-            .map(Self::told)
-    }
-
-    pub(super) fn told(found: &Statx) -> Self {
-        let device = nix::libc::makedev(found.stx_dev_major, found.stx_dev_minor);
-        let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
-        let birth = found.stx_btime;
-        Self {
-            id: Id::new(device, found.stx_ino),
-            birth: known.then_some((birth.tv_sec, birth.tv_nsec)),
-        }
-    }
 }
 
 /// Attributes as they are told: where something may be left out of listings, nothing in them says how much.
@@ -327,34 +248,6 @@ pub enum Verdict {
     Leave,
 }
 
-/// Why something is forbidden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The flag that forbids it, as it is written.
-    Forbidden(&'static str),
-    /// The flag that sets a limit, and what the kernel says where its own is reached.
-    Limit(Errno, &'static str),
-    /// An atomic upload that lacks something.
-    Discarded,
-    /// What would be appended belongs behind something that could not be.
-    Lost,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Forbidden(flag) => f.write_str(flag),
-            Self::Limit(errno, flag) => write!(f, "{} ({flag})", errno.desc()),
-            Self::Discarded => {
-                f.write_str("a write failed, the upload was discarded (--atomic-upload)")
-            }
-            Self::Lost => {
-                f.write_str("a write before this one failed, and it would take its place")
-            }
-        }
-    }
-}
-
 /// Who is asked before something is done.
 pub trait Judge: fmt::Debug + Send + Sync {
     /// All that a request is about to do.
@@ -411,18 +304,3 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// The object has taken the place of another, if that is known: whose that was, it is now.
     fn replaced(&self, object: Made, old: Option<Identity>);
 }
-
-fn nanoseconds(seconds: i64, nanoseconds: u32) -> i128 {
-    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
-}
-
-/// How long a file system may take to make a directory, in nanoseconds.
-const MAKING: i128 = 100_000_000;
-/// How far the times of what was made at one moment are apart, in nanoseconds, where one of them is kept in steps: of two seconds on FAT.
-const COARSE: i128 = 2_000_000_000;
-/// What is asked of an object.
-pub(super) const WANTED: StatxFlags = StatxFlags::TYPE
-    .union(StatxFlags::INO)
-    .union(StatxFlags::MTIME)
-    .union(StatxFlags::CTIME)
-    .union(StatxFlags::BTIME);

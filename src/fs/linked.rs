@@ -14,10 +14,11 @@ use nix::unistd::linkat;
 use rustix::fs::{AtFlags as Flags, Timespec, Timestamps, utimensat};
 
 use super::Result;
-use super::judge::Identity;
-use super::kept::ENTRY;
-use super::ops::fstat;
-use super::place::{Id, Place};
+use super::identity::Identity;
+use super::made::ENTRY;
+use super::place::Id;
+use super::place::Place;
+use super::stat::fstat;
 
 /// What has the new name.
 #[derive(Debug)]

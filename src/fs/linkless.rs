@@ -12,10 +12,14 @@ use nix::poll::{PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::ops::fstat;
-use super::place::{Id, Place, kind};
+use super::Error;
+use super::Result;
+use super::place::Id;
+use super::place::Place;
+use super::place::kind;
+use super::stat::Follow;
+use super::stat::fstat;
 use super::unlisted::lock;
-use super::{Error, Follow, Result};
 
 /// Renames to a name that is free.
 ///

@@ -3,23 +3,32 @@
 //! Knows nothing of packets, sessions or policies. [`View`] is the only door: it turns a client's path into a directory
 //! descriptor and a name, and everything acts on these.
 
+mod act;
 mod aside;
 mod copy;
 mod dir;
 mod direct;
 mod dress;
+mod entries;
+mod error;
 mod exact;
 mod file;
 mod file_limit;
 mod held;
 mod home;
+mod identity;
+mod jail;
 mod judge;
-mod kept;
 mod linked;
 mod linkless;
+mod made;
 mod mounts;
+mod moving;
+mod near;
 mod open;
+mod opening;
 mod ops;
+mod own;
 mod patience;
 mod pipe;
 mod place;
@@ -29,7 +38,10 @@ mod protect;
 mod rename;
 mod resolve;
 mod rights;
+mod served;
 mod setup;
+mod stat;
+mod step;
 mod trial;
 mod trusted;
 mod unlisted;
@@ -40,72 +52,22 @@ mod way;
 
 pub use copy::{CopyEnd, CopyError};
 pub use dir::{Dir, Listed, Listing};
+pub use error::{Answer, Error, Refusal, Result};
 pub use file::File;
-pub use judge::{Deed, Effect, Identity, Judge, Refusal, Verdict, Writing};
-pub use kept::{Kept, Made};
-pub use open::OpenHow;
-pub use ops::{Figures, FileStat, Follow};
+pub use identity::Identity;
+pub use judge::{Deed, Effect, Judge, Verdict, Writing};
+pub use made::{Kept, Made};
+pub use opening::OpenHow;
+pub use ops::Figures;
 pub use patience::{hurry, patiently};
 pub use pipe::{Pipe, WIDE, unread, widen};
 pub use place::{Id as FileId, is_regular};
 pub use protect::{Guarded, Trace};
 pub use rights::rights;
 pub use setup::{Bind, SetUp};
+pub use stat::{FileStat, Follow};
 pub use trial::{Trial, Way, inherited_umask};
 pub use trusted::{Untrusted, read_trusted, stands};
 pub use view::{Modes, View};
 
-use std::os::fd::OwnedFd;
-
-use nix::errno::Errno;
-
-/// What the kernel said.
-pub type Result<T> = nix::Result<T>;
-
-/// Why something was not done in the view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The kernel, or the view in its place.
-    #[error(transparent)]
-    Kernel(#[from] Errno),
-    /// It would have turned a locked key into a shell.
-    #[error("protected (--no-protect)")]
-    Protected,
-    /// A judge forbids it.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// Something else stands there than when the path was resolved; the view resolves again.
-    #[error("something else appeared")]
-    Link,
-    /// Nothing was done, since it would take long and this thread has others to listen to: another thread is to do it.
-    #[error("it takes long")]
-    Long,
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-/// What came of something done in the view.
-pub type Answer<T> = std::result::Result<T, Error>;
-
-/// Closes a descriptor.
-pub(crate) fn close(fd: OwnedFd) -> Result<()> {
-    match nix::unistd::close(fd) {
-        // The descriptor is given back by then.
-        Err(Errno::EINTR) => Ok(()),
-        result => result,
-    }
-}
-
-/// Repeats a call that a signal interrupted.
-pub(crate) fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
-    }
-}
+pub(crate) use error::{again, close};

@@ -4,22 +4,15 @@
 
 use std::fs;
 use std::io::{Read, Seek};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::makedev;
-use nix::sys::statfs::fstatfs;
-use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, openat2, statx,
-};
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
 
-use super::dir::Far;
-use super::view::{Kind, View};
-use super::{Dir, File, FileStat, Listed, Listing, Result, again};
+use super::Result;
 
 /// The list of mounts, as far as it was read.
 #[derive(Debug, Default)]
@@ -51,6 +44,29 @@ impl Mounts {
     }
 }
 
+impl Mounts {
+    /// Whether another process or host serves this device; none if that cannot be told.
+    pub(super) fn serves_remotely(&self, device: u64) -> Option<bool> {
+        let mut list = self.lock();
+        list.remote().map(|devices| devices.contains(&device))
+    }
+
+    /// Has the list read again where something was mounted or unmounted since: whether that is so.
+    ///
+    /// Source: proc(5), /proc/PID/mounts.
+    pub(super) fn look_again(&self) -> bool {
+        let mut list = self.lock();
+        let changed = list.file.as_ref().is_some_and(|file| {
+            let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+            poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        });
+        if changed {
+            list.remote = None;
+        }
+        changed
+    }
+}
+
 impl List {
     /// The devices that others serve.
     fn remote(&mut self) -> Option<&[u64]> {
@@ -69,113 +85,6 @@ impl List {
     }
 }
 
-impl View {
-    /// Whether any file system may make requests wait for ever; none if that cannot be told.
-    #[must_use]
-    pub fn has_remote(&self) -> Option<bool> {
-        self.mounts.is_any_remote()
-    }
-
-    /// Whether an open file is on one of them; none if that cannot be told.
-    #[must_use]
-    pub fn serves_remotely(&self, file: impl AsFd) -> Option<bool> {
-        let device = device(file);
-        self.is_remote(device.ok()?)
-    }
-
-    fn is_remote(&self, device: u64) -> Option<bool> {
-        let mut list = self.mounts.lock();
-        list.remote().map(|devices| devices.contains(&device))
-    }
-
-    /// Has the list read again where something was mounted or unmounted since: whether that is so.
-    ///
-    /// Source: proc(5), /proc/PID/mounts.
-    pub fn look_at_mounts(&self) -> bool {
-        let mut list = self.mounts.lock();
-        let changed = list.file.as_ref().is_some_and(|file| {
-            let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
-            poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-        });
-        if changed {
-            list.remote = None;
-            self.procfs.forget();
-        }
-        changed
-    }
-
-    /// Whether `path` leads to a file on none of them, by way of none of them, for all that the kernel has at hand. Where that does not say,
-    /// or it takes more than one look, it does not.
-    ///
-    /// System calls: one openat2(2), one statx(2), close(2).
-    #[must_use]
-    pub fn is_near(&self, path: &Path) -> bool {
-        match self.at_hand(path) {
-            Ok(fd) => self.is_on_near(fd),
-            // What is about to be created has a parent.
-            Err(Errno::ENOENT) => {
-                let parent = path.parent().filter(|parent| *parent != Path::new(""));
-                let parent = parent.unwrap_or(Path::new("."));
-                self.at_hand(parent).is_ok_and(|fd| self.is_on_near(fd))
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Lists a directory up to what may take long, which all of it may where it lies `far`: with another process or another host.
-    ///
-    /// # Errors
-    /// As getdents64(2).
-    pub fn list(
-        &self,
-        dir: &mut Dir,
-        far: bool,
-        take: impl FnMut(&[u8], &FileStat) -> Listed,
-    ) -> Result<Listing> {
-        let is_far = |dir: BorrowedFd<'_>, name: &[u8]| {
-            let device = device_of(dir, name, AtFlags::SYMLINK_NOFOLLOW);
-            device.is_ok_and(|device| self.is_remote(device) == Some(true))
-        };
-        let far = Far {
-            all: far,
-            entry: (self.has_remote() == Some(true)).then_some(&is_far),
-        };
-        dir.list_near(far, take)
-    }
-
-    fn is_on_near(&self, fd: OwnedFd) -> bool {
-        device(fd).is_ok_and(|device| self.is_remote(device) == Some(false))
-    }
-
-    fn at_hand(&self, path: &Path) -> Result<OwnedFd> {
-        let cached = ResolveFlags::NO_MAGICLINKS | ResolveFlags::CACHED;
-        match &self.kind {
-            Kind::Host(_) => opened(CWD, path.as_os_str().as_bytes(), cached),
-            Kind::Jail(jail) => {
-                let (from, below) = jail.plainly(path).ok_or(Errno::EXDEV)?;
-                let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-                opened(from.as_fd(), below, within | cached)
-            }
-        }
-    }
-}
-
-fn opened(from: BorrowedFd<'_>, path: &[u8], resolve: ResolveFlags) -> Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    again(|| {
-        openat2(from, path, flags, Mode::empty(), resolve)
-            .map_err(|errno| Errno::from_raw(errno.raw_os_error()))
-    })
-}
-
-impl File {
-    /// Whether it lies on a file system that another process or another host serves: any answer of it may be long in coming, or never come.
-    #[must_use]
-    pub fn is_remote(&self) -> bool {
-        fstatfs(self).is_ok_and(|fs| is_remote_type(fs.filesystem_type().0 as u32))
-    }
-}
-
 /// Whether another process or another host serves file systems of this type (statfs(2)).
 pub(super) fn is_remote_type(magic: u32) -> bool {
     REMOTE.contains(&magic)
@@ -191,12 +100,12 @@ pub(super) fn is_mounted(dir: impl AsFd, name: &[u8]) -> bool {
 }
 
 /// The device of a file, which no daemon and no other host is asked for.
-fn device(file: impl AsFd) -> Result<u64> {
+pub(super) fn device(file: impl AsFd) -> Result<u64> {
     device_of(file, b"", AtFlags::empty())
 }
 
 /// The same of what has a name in a directory; of the directory itself where the name is empty.
-fn device_of(dir: impl AsFd, name: &[u8], flags: AtFlags) -> Result<u64> {
+pub(super) fn device_of(dir: impl AsFd, name: &[u8], flags: AtFlags) -> Result<u64> {
     let flags = flags | AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     let stat = statx(dir, name, flags, StatxFlags::empty());
     let stat = stat.map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;

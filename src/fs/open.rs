@@ -10,54 +10,42 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, fchmod, umask};
 use nix::unistd::{UnlinkatFlags, ftruncate};
 
-use super::exact::{FILE_MODE, exactly};
+use super::Answer;
+use super::Error;
+use super::File;
+use super::Refusal;
+use super::again;
+use super::exact::FILE_MODE;
+use super::exact::exactly;
 use super::file::Guard;
-use super::judge::{self, Deed, Effect, Identity, Writing};
-use super::kept::Made;
-use super::linkless::{Opened, look_at, wait};
-use super::ops::{FileStat, fstat};
-use super::patience::{frees, is_hurried};
-use super::place::{Id, Place, kind};
+use super::identity::Identity;
+use super::judge;
+use super::judge::Deed;
+use super::judge::Effect;
+use super::judge::Writing;
+use super::linkless::Opened;
+use super::linkless::look_at;
+use super::linkless::wait;
+use super::made::Made;
+use super::patience::frees;
+use super::patience::is_hurried;
+use super::place::Id;
+use super::place::Place;
+use super::place::kind;
 use super::protect::Change;
-use super::resolve::{Aim, Intent};
-use super::upload::{Pending, Uploads};
-use super::{Answer, Error, File, Follow, Refusal, Result, View, again};
-
-/// How a file is to be opened.
-#[derive(Clone, Copy, Debug)]
-pub struct OpenHow {
-    /// Access mode, `O_APPEND`, `O_CREAT`, `O_TRUNC`, `O_EXCL`.
-    pub flags: OFlag,
-    /// The mode of a file that is created, octal.
-    pub mode: u32,
-    /// Whether that mode is exact, or one from which the umask takes bits.
-    pub exact: bool,
-    /// How long it will be, in bytes, where nobody is to see it before it is closed, whatever is asked of other files.
-    pub whole: Option<u64>,
-}
+use super::resolve::Aim;
+use super::resolve::Intent;
+use super::stat::FileStat;
+use super::stat::Follow;
+use super::stat::fstat;
+use super::upload::Pending;
+use super::upload::Uploads;
+use super::view::View;
+use crate::fs::opening::OpenHow;
+use crate::fs::opening::is_plain;
+use crate::fs::opening::open;
 
 impl OpenHow {
-    /// Whether a file is created where there is none.
-    #[must_use]
-    pub fn creates(&self) -> bool {
-        self.flags.contains(OFlag::O_CREAT)
-    }
-
-    /// The same, but where it creates it opens nothing that is there.
-    #[must_use]
-    pub fn only_new(mut self) -> Self {
-        self.flags.set(OFlag::O_EXCL, self.creates());
-        self
-    }
-
-    fn has(&self, flag: OFlag) -> bool {
-        self.flags.contains(flag)
-    }
-
-    fn access(&self) -> OFlag {
-        self.flags & OFlag::O_ACCMODE
-    }
-
     /// What it does to a file that is there, or to the name where none is.
     fn effects(&self, exists: bool) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -453,31 +441,6 @@ fn create_at_once(place: &Place<'_>, how: OpenHow) -> Answer<OwnedFd> {
         frees(&stat)?;
     }
     create(place, how)
-}
-
-/// Opens without waiting for a peer; but for a lease that somebody holds, a Samba server for one, until it is given back.
-pub(super) fn open(place: &Place<'_>, flags: OFlag, mode: Mode) -> Answer<OwnedFd> {
-    match place.open(flags | OFlag::O_NONBLOCK, mode) {
-        Err(Error::Kernel(Errno::EWOULDBLOCK)) if is_regular(place) => match is_hurried() {
-            true => Err(Error::Long),
-            false => place.open(flags, mode),
-        },
-        result => result,
-    }
-}
-
-fn is_regular(place: &Place<'_>) -> bool {
-    place
-        .stat(Follow::Yes)
-        .is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG)
-}
-
-/// In a jail only files and directories are opened: a device or a FIFO is a way out to whatever serves it.
-pub(super) fn is_plain(stat: &FileStat) -> Result<()> {
-    match kind(stat) {
-        SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
-        _ => Err(Errno::EOPNOTSUPP),
-    }
 }
 
 /// How often a file is opened again while it is renamed over, each after a millisecond.

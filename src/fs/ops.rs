@@ -8,23 +8,41 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmodat, mkdirat, utimensat};
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
-use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, ftruncate, linkat, symlinkat};
 
-use super::exact::{DIR_MODE, exactly};
+use super::Answer;
+use super::Dir;
+use super::Error;
+use super::Result;
+use super::again;
+use super::exact::DIR_MODE;
+use super::exact::exactly;
 use super::file_limit::within;
 use super::held::Held;
-use super::judge::{Deed, Effect, Identity, told};
-use super::open::open;
-use super::patience::{frees, frees_with_name};
-use super::place::{Id, Last, Place, flags, kind};
-use super::protect::{Change, way_mode};
-use super::resolve::{Aim, Intent, PATH_MAX};
-use super::verdict::{free, one_tree};
-use super::{Answer, Dir, Error, Result, View, again};
-
-/// What the kernel tells of a file.
-pub type FileStat = nix::sys::stat::FileStat;
+use super::judge::Deed;
+use super::judge::Effect;
+use super::judge::told;
+use super::opening::open;
+use super::patience::frees;
+use super::patience::frees_with_name;
+use super::place::Id;
+use super::place::Last;
+use super::place::Place;
+use super::place::flags;
+use super::place::kind;
+use super::protect::Change;
+use super::protect::way_mode;
+use super::resolve::Aim;
+use super::resolve::Intent;
+use super::step::PATH_MAX;
+use super::verdict::free;
+use super::verdict::one_tree;
+use super::view::View;
+use crate::fs::made::Made;
+use crate::fs::stat::FileStat;
+use crate::fs::stat::Follow;
+use crate::fs::stat::fstat;
+use crate::fs::stat::seconds;
 
 /// Figures of a file system, and what the view makes of them.
 #[derive(Clone, Copy, Debug)]
@@ -46,15 +64,6 @@ impl Figures {
             reserve: 0,
         }
     }
-}
-
-/// Whether a symbolic link at the end of a path is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
-    /// Act on what the link points to.
-    Yes,
-    /// Act on the link.
-    No,
 }
 
 impl View {
@@ -400,6 +409,22 @@ impl View {
         })
     }
 
+    /// Sets an attribute of what stands in `place`, if it may be and is to be, by `set`.
+    pub(super) fn set_held(
+        &self,
+        (effect, change): (Effect, Change),
+        place: &Place<'_>,
+        follow: Follow,
+        set: impl FnOnce(&Held) -> Answer<()>,
+    ) -> Answer<()> {
+        let held = place.hold(follow)?;
+        self.changeable(place, Some(&held.stat), change)?;
+        match self.allows(&[held.deed(effect, place)])? {
+            true => set(&held),
+            false => Ok(()),
+        }
+    }
+
     /// Whether a directory that is made there is on the way to what is protected.
     fn is_way(&self, place: &Place<'_>) -> Result<bool> {
         Ok(match self.protect().filter(|_| place.last == Last::Name) {
@@ -437,7 +462,7 @@ impl View {
 
     /// Tells of what was just made by this name, and whether it is still there.
     fn made(&self, dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> bool {
-        let made = Identity::of_new(dir, name, kind);
+        let made = Made::of_new(dir, name, kind);
         let stands = made.is_some();
         if let (Some(judge), Some(made)) = (self.judge_of_own(), made) {
             judge.made(made);
@@ -465,13 +490,4 @@ fn aim(follow: Follow) -> Aim {
         Follow::Yes => Aim::Target,
         Follow::No => Aim::Link,
     }
-}
-
-pub(super) fn seconds(time: u32) -> TimeSpec {
-    TimeSpec::new(i64::from(time), 0)
-}
-
-/// The attributes of the object behind a descriptor.
-pub(super) fn fstat(fd: &impl AsFd) -> Result<FileStat> {
-    nix::sys::stat::fstat(fd)
 }

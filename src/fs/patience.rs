@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::stat::SFlag;
 
-use super::ops::{FileStat, fstat};
+use super::Answer;
+use super::Error;
 use super::place::kind;
-use super::{Answer, Error};
+use super::stat::FileStat;
+use super::stat::fstat;
 
 thread_local! {
     static HURRIED: Cell<bool> = const { Cell::new(false) };

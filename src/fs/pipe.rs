@@ -6,7 +6,9 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 use nix::unistd::{pipe2, read};
 
-use super::{File, Result, again};
+use super::File;
+use super::Result;
+use super::again;
 
 /// The pipe. Its bytes are those of the page cache: who changes the file before they are read changes them, too.
 #[derive(Debug)]

@@ -11,7 +11,11 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 use rustix::fs::{AtFlags as StatxAt, StatxAttributes, StatxFlags, statx};
 
-use super::{Answer, Error, Follow, Result, again};
+use super::Answer;
+use super::Error;
+use super::Result;
+use super::again;
+use super::stat::Follow;
 
 /// A directory by its descriptor: one that the view holds, or one opened on the way.
 #[derive(Debug)]

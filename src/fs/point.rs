@@ -10,7 +10,8 @@ use nix::sys::stat::Mode;
 
 use super::Result;
 use super::place::Id;
-use super::protect::{may_fold, spelling};
+use super::protect::may_fold;
+use super::protect::spelling;
 
 /// A bind point: a name in a directory, wherever that is moved.
 #[derive(Debug)]

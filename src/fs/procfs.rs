@@ -3,7 +3,7 @@
 //! Root writes by them into the memory of any process, this one too, where `PR_SET_DUMPABLE` keeps out other users alone; sets what the
 //! kernel runs (`/proc/sys/kernel/core_pattern`); and restarts the machine. A session of SFTP has nothing to write there.
 //!
-//! What counts is the file system, which [`View`] asks the kernel for, not the path: links, binds and mounts elsewhere lead there too.
+//! What counts is the file system, which a view asks the kernel for, not the path: links, binds and mounts elsewhere lead there too.
 //! In a jail, and where rules are asked, that is free: the attributes of the file are known already, and no file on a disk has a device
 //! without a driver. In the host's tree, where the kernel resolves the path, it takes one system call, which is made only where no
 //! other lock holds: for root, and without the locks that keep a session out of the memory of processes.
@@ -18,16 +18,19 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, major};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::judge::{At, Deed, Effect};
-use super::ops::FileStat;
+use super::Answer;
+use super::again;
+use super::judge::At;
+use super::judge::Deed;
+use super::judge::Effect;
 use super::place::kind;
-use super::{Answer, View, again};
+use super::stat::FileStat;
 
 /// What is known of devices without a driver.
 #[derive(Debug, Default)]
 pub(super) struct Procfs {
     /// Whether files in the host's tree are looked at as well.
-    in_host: bool,
+    pub(super) in_host: bool,
     /// Those that are not procfs: tmpfs, btrfs, overlayfs, NFS and the like.
     others: Mutex<Vec<u64>>,
 }
@@ -65,7 +68,11 @@ impl Procfs {
         Ok(found)
     }
 
-    fn spares<F: AsFd>(
+    /// Whether `file`, of which the attributes are known, may be opened, for writing or not.
+    ///
+    /// # Errors
+    /// `EACCES` in procfs; as fstatfs(2).
+    pub(super) fn spares<F: AsFd>(
         &self,
         stat: &FileStat,
         writes: bool,
@@ -81,36 +88,6 @@ impl Procfs {
             return Err(Errno::EACCES.into());
         }
         Ok(())
-    }
-}
-
-impl View {
-    /// Looks at every file that is opened, whoever's session it is: no lock keeps it out of the memory of processes.
-    pub fn guard_processes(&mut self) {
-        self.procfs.in_host = true;
-    }
-
-    pub(super) fn guards_processes(&self) -> bool {
-        self.procfs.in_host
-    }
-
-    /// Whether a session in this view looks at every file that is opened. One that asks rules does so in any case.
-    #[must_use]
-    pub fn looks_for_processes(&self) -> bool {
-        self.guards_processes() || self.jail().is_some()
-    }
-
-    /// Whether `file`, of which the attributes are known, may be opened, for writing or not.
-    ///
-    /// # Errors
-    /// `EACCES` in procfs; as fstatfs(2).
-    pub(super) fn spares_processes<F: AsFd>(
-        &self,
-        stat: &FileStat,
-        writes: bool,
-        file: impl FnOnce() -> Answer<F>,
-    ) -> Answer<()> {
-        self.procfs.spares(stat, writes, file)
     }
 }
 

@@ -15,12 +15,24 @@ use nix::sys::stat::{Mode, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
-use super::judge::Identity;
+use super::Answer;
+use super::Error;
+use super::Result;
+use super::identity::Identity;
+use super::jail::Jail;
 use super::patience::Patience;
-use super::place::{Dirfd, Jailed, Last, Place};
-use super::view::{Jail, View};
-use super::way::{self, WAY};
-use super::{Answer, Error, Follow, Result};
+use super::place::Dirfd;
+use super::place::Jailed;
+use super::place::Last;
+use super::place::Place;
+use super::way;
+use super::way::WAY;
+use crate::fs::step::MAX_STEPS;
+use crate::fs::step::PATH_MAX;
+use crate::fs::step::Step;
+use crate::fs::step::join;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// What a request wants of the end of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,53 +53,6 @@ pub(super) enum Aim {
 pub(super) enum Intent {
     Reach,
     Make,
-}
-
-impl View {
-    /// Does `act` where `path` leads. In a jail it is resolved again when a link appears meanwhile.
-    ///
-    /// # Errors
-    /// Those of path_resolution(7), `ELOOP` at a magic link, and those of `act`. `EAGAIN` when racing renames outlast the retries.
-    pub(super) fn act<T>(
-        &self,
-        path: &Path,
-        aim: Aim,
-        intent: Intent,
-        mut act: impl FnMut(&Place<'_>) -> Answer<T>,
-    ) -> Answer<T> {
-        let Some(jail) = self.jail() else {
-            return act(&Place::host(path));
-        };
-        // Whoever judges wants to know of every step.
-        let direct = match &jail.judge {
-            None => jail.direct(path)?,
-            Some(_) => None,
-        };
-        if let Some(place) = direct {
-            match act(&place) {
-                Err(Error::Link) => {}
-                result => return result,
-            }
-        }
-        self.act_in_steps(jail, path, aim, intent, act)
-    }
-
-    /// The same with two paths, both of which will be changed; what is wrong with the first comes first.
-    pub(super) fn act_on_two<T>(
-        &self,
-        (one, one_aim): (&Path, Aim),
-        (two, two_aim): (&Path, Aim),
-        mut act: impl FnMut(&Place<'_>, &Place<'_>) -> Answer<T>,
-    ) -> Answer<T> {
-        self.act(one, one_aim, Intent::Reach, |one| {
-            if one_aim != Aim::Entry {
-                one.stat(Follow::No)?;
-            } else if one.jailed.is_some() {
-                search(one.dir())?;
-            }
-            self.act(two, two_aim, Intent::Make, |two| act(one, two))
-        })
-    }
 }
 
 impl Jail {
@@ -116,30 +81,27 @@ impl Jail {
         walk.push_path(path);
         walk.run(aim)
     }
-}
 
-/// A directory on the way.
-#[derive(Debug)]
-pub(super) struct Step<'v> {
-    /// None where too many were open: it is opened again by its name when `..` leads back to it.
-    pub(super) fd: Option<Dirfd<'v>>,
-    pub(super) tree: usize,
-    /// Its name in the step before; empty for the root.
-    pub(super) name: Vec<u8>,
-}
-
-impl<'v> Step<'v> {
-    pub(super) fn root(jail: &'v Jail) -> Self {
-        Self::into_tree(jail, 0, Vec::new())
-    }
-
-    /// Into the tree bound at `name`.
-    pub(super) fn into_tree(jail: &'v Jail, tree: usize, name: Vec<u8>) -> Self {
-        Self {
-            fd: jail.tree_fd(tree).map(Dirfd::Held),
-            tree,
-            name,
+    /// As [`View::canonical`](super::View::canonical).
+    pub(super) fn canonical(&self, path: &Path) -> Answer<PathBuf> {
+        for _ in 0..2 {
+            let place = self.resolve(path, Aim::Path)?;
+            if place.slash {
+                match place.is_directory() {
+                    Err(Error::Link) => continue,
+                    Ok(false) => return Err(Errno::ENOTDIR.into()),
+                    Ok(true) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let canonical = place.jailed.and_then(|jailed| jailed.canonical);
+            let canonical = canonical.unwrap_or_default();
+            if canonical.len() >= PATH_MAX {
+                return Err(Errno::ENAMETOOLONG.into());
+            }
+            return Ok(absolute(canonical));
         }
+        Err(Errno::EAGAIN.into())
     }
 }
 
@@ -153,16 +115,6 @@ enum Went {
 
 /// As where nothing stands.
 const TO_NOTHING: Answer<Went> = Ok(Went::ToTheEnd { bound: false });
-
-/// The path in the view of the last of some steps; empty for the root.
-pub(super) fn join(steps: &[Step<'_>]) -> Vec<u8> {
-    let mut path = Vec::new();
-    for step in steps.iter().skip(1) {
-        path.push(b'/');
-        path.extend_from_slice(&step.name);
-    }
-    path
-}
 
 struct Walk<'v> {
     jail: &'v Jail,
@@ -401,14 +353,18 @@ impl<'v> Walk<'v> {
     }
 }
 
+pub(super) fn absolute(path: Vec<u8>) -> PathBuf {
+    if path.is_empty() {
+        PathBuf::from("/")
+    } else {
+        PathBuf::from(OsString::from_vec(path))
+    }
+}
+
 /// Whether this user may search a directory.
-fn search(dir: BorrowedFd<'_>) -> Result<()> {
+pub(super) fn search(dir: BorrowedFd<'_>) -> Result<()> {
     fstatat(dir, ".", AtFlags::AT_SYMLINK_NOFOLLOW).map(drop)
 }
 
-/// limits.h; a path has one byte less, for its NUL.
-pub(super) const PATH_MAX: usize = 4096;
 /// As the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
-/// So many components are walked at most, those of links among them.
-pub(super) const MAX_STEPS: usize = 8192;

@@ -9,7 +9,9 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use rustix::fs::{Access, AtFlags, accessat};
 
 use super::Result;
-use super::judge::{At, Deed, Effect};
+use super::judge::At;
+use super::judge::Deed;
+use super::judge::Effect;
 
 /// Whether this user may list a directory of the host, and whether it may put something into it.
 #[must_use]

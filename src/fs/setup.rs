@@ -10,15 +10,25 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat, stat};
 use nix::unistd::{AccessFlags, access};
 
-use super::home::Own;
+use super::Answer;
+use super::Error;
+use super::jail::Jail;
+use super::jail::Own;
+use super::jail::Start;
+use super::jail::Tree;
 use super::mounts::Mounts;
-use super::place::{Id, kind};
+use super::place::Id;
+use super::place::kind;
 use super::point::Point;
 use super::procfs::Procfs;
-use super::protect::{Guarded, Protect, Trace};
+use super::protect::Guarded;
+use super::protect::Protect;
+use super::protect::Trace;
 use super::resolve::Aim;
-use super::view::{Jail, Judging, Kind, Start, Tree, View};
-use super::{Answer, Error, Follow};
+use super::stat::Follow;
+use super::view::Judging;
+use super::view::Kind;
+use super::view::View;
 
 /// A directory of the host that appears in the view.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags as StatxAt, StatxFlags, statx};
 
 use super::Result;
 use super::linked::lacks_links;
-use super::ops::fstat;
+use super::stat::fstat;
 use super::unlisted::fresh;
 
 /// What it can do.

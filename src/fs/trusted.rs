@@ -13,8 +13,9 @@ use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::read;
 
+use super::Result;
+use super::again;
 use super::place::kind;
-use super::{Result, again};
 
 /// A file is not what it must be.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,6 @@
 //! before it is closed removes it; the unlisted name is left behind only by SIGKILL, by storage that answers no more, and in a directory that
 //! another process has moved to where the locks let nothing be removed.
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -16,21 +15,37 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::Answer;
+use super::Result;
 use super::dress::dress;
 use super::held::Held;
-use super::judge::{Deed, Effect, Identity, Judge, Verdict};
-use super::kept::{Made, OwnMade};
+use super::identity::Identity;
+use super::judge::Deed;
+use super::judge::Effect;
+use super::judge::Judge;
+use super::judge::Verdict;
 use super::linked::Arrived;
+use super::made::Made;
 use super::mounts::is_mounted;
-use super::open::OpenHow;
-use super::ops::{FileStat, fstat};
+use super::moving::Moved;
+use super::moving::Moving;
+use super::moving::move_known;
+use super::moving::move_to_fresh;
+use super::moving::replace_name;
+use super::opening::OpenHow;
+use super::own::OwnMade;
 use super::patience::is_large;
-use super::place::{Dirfd, Id, Last, Place, kind};
-use super::protect::{Change, Protect};
-use super::rename::{Moved, Moving, move_known, move_to_fresh, replace_name};
-use super::resolve::Aim;
-use super::unlisted::{claim, release, unlisted};
-use super::{Answer, Result, View};
+use super::place::Dirfd;
+use super::place::Id;
+use super::place::Place;
+use super::place::kind;
+use super::protect::Change;
+use super::protect::Protect;
+use super::stat::FileStat;
+use super::stat::fstat;
+use super::unlisted::claim;
+use super::unlisted::release;
+use super::unlisted::unlisted;
 
 /// The uploads of a session that are not finished.
 #[derive(Debug, Default)]
@@ -330,7 +345,7 @@ impl Uploads {
     }
 
     /// Removes all of them, and lets none begin, whoever still writes to them. Storage that does not answer may keep what it has.
-    fn end(&self, deadline: Instant) {
+    pub(super) fn end(&self, deadline: Instant) {
         let mut unfinished = self.lock();
         unfinished.ended = true;
         let rest = || deadline.saturating_duration_since(Instant::now());
@@ -449,26 +464,6 @@ impl Uploads {
     }
 }
 
-impl View {
-    /// Ends all uploads and copies that are not finished, whoever still writes to them.
-    pub fn discard_uploads(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        for uploads in self.uploads().into_iter().chain([self.copies()]) {
-            uploads.end(deadline);
-        }
-    }
-
-    /// Where `place` leads while an upload goes there: to what has been written so far.
-    pub(super) fn uploaded<'v>(&self, mut place: Place<'v>, aim: Aim) -> Place<'v> {
-        if matches!(aim, Aim::Target | Aim::Link) && place.last == Last::Name {
-            if let Some(hidden) = self.uploads().and_then(|uploads| uploads.hidden(&place)) {
-                place.covers = Some(std::mem::replace(&mut place.name, Cow::Owned(hidden)));
-            }
-        }
-        place
-    }
-}
-
 fn unname(dir: &OwnedFd, name: &[u8]) {
     let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
 }
@@ -477,8 +472,6 @@ fn to_errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
-/// How long the end of a session waits for storage that is to remove what is not finished.
-const PATIENCE: Duration = Duration::from_millis(800);
 /// Of which so much is left to remove what was begun in time.
 const LEAST: Duration = Duration::from_millis(100);
 /// How often an upload tries to take its place while another process puts things there and takes them away.

@@ -1,72 +1,55 @@
 //! Where a path is found to lead, and what the view forbids there before the kernel is asked: read-only trees, bind points, what is protected.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::stat::SFlag;
 
-use super::judge::Identity;
-use super::ops::FileStat;
-use super::patience::is_hurried;
-use super::place::{Id, Last, Place, kind};
-use super::protect::{Change, Protect};
-use super::resolve::{Aim, Intent};
-use super::upload::Uploads;
-use super::view::Jail;
-use super::{Answer, Error, Result, View};
+use super::Answer;
+use super::Error;
+use super::Result;
+use super::jail::Jail;
+use super::place::Id;
+use super::place::Last;
+use super::place::Place;
+use super::protect::Change;
+use super::protect::Protect;
+use super::stat::FileStat;
+use super::view::View;
+use crate::fs::own::OwnMade;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 
 impl View {
-    /// Does `act` where `jail` finds that `path` leads, step by step; again when a link appears meanwhile.
-    pub(super) fn act_in_steps<T>(
-        &self,
-        jail: &Jail,
-        path: &Path,
-        aim: Aim,
-        intent: Intent,
-        mut act: impl FnMut(&Place<'_>) -> Answer<T>,
-    ) -> Answer<T> {
-        for retry in 0..RETRIES {
-            if retry >= AT_ONCE && is_hurried() {
-                return Err(Error::Long);
-            }
-            match act(&self.find(jail, path, aim, intent)?) {
-                Err(Error::Link) => {}
-                result => return result,
-            }
-        }
-        Err(Errno::EAGAIN.into())
+    /// Looks at every file that is opened, whoever's session it is: no lock keeps it out of the memory of processes.
+    pub fn guard_processes(&mut self) {
+        self.procfs.in_host = true;
     }
 
-    /// The place that a path leads to. Where only what is own and directories are there for the client, all else stands nowhere, on the way
-    /// as at the end, and answers as nothing does; but a name that is to be made may be taken by it.
-    pub(super) fn find<'v>(
+    pub(super) fn guards_processes(&self) -> bool {
+        self.procfs.in_host
+    }
+
+    /// Whether a session in this view looks at every file that is opened. One that asks rules does so in any case.
+    #[must_use]
+    pub fn looks_for_processes(&self) -> bool {
+        self.guards_processes() || self.jail().is_some()
+    }
+
+    /// Whether `file`, of which the attributes are known, may be opened, for writing or not.
+    ///
+    /// # Errors
+    /// `EACCES` in procfs; as fstatfs(2).
+    pub(super) fn spares_processes<F: AsFd>(
         &self,
-        jail: &'v Jail,
-        path: &Path,
-        aim: Aim,
-        intent: Intent,
-    ) -> Answer<Place<'v>> {
-        let resolved = jail.resolve(path, aim);
-        let Some(judge) = self.judge().filter(|judge| judge.shows_only_own()) else {
-            return Ok(self.uploaded(resolved?, aim));
-        };
-        let place = self.uploaded(resolved.map_err(absent)?, aim);
-        let made = |uploads: &Arc<Uploads>| uploads.is_new(&place).is_some();
-        let known = intent == Intent::Make
-            || place.last == Last::Itself
-            || place.jailed.as_ref().is_some_and(|jailed| jailed.bound)
-            || aim == Aim::Entry && self.uploads().is_some_and(made);
-        if known {
-            return Ok(place);
-        }
-        let there = place.lstat()?;
-        let identity = || Identity::at(place.dir(), &place.name);
-        if kind(&there) == SFlag::S_IFDIR || judge.lists(place.canonical(), &identity) {
-            Ok(place)
-        } else {
-            Err(Errno::ENOENT.into())
-        }
+        stat: &FileStat,
+        writes: bool,
+        file: impl FnOnce() -> Answer<F>,
+    ) -> Answer<()> {
+        self.procfs.spares(stat, writes, file)
+    }
+
+    pub(super) fn own_made(&self, file: BorrowedFd<'_>) -> Option<OwnMade<'_>> {
+        OwnMade::of(self.judge(), file)
     }
 
     /// Whether what stands in `place`, of which the attributes are known, may be changed so; or made, where nothing stands.
@@ -170,14 +153,6 @@ impl View {
     }
 }
 
-/// What is said of a way that leads over what is no directory, where that is to be no more than nothing.
-pub(super) fn absent(error: Error) -> Error {
-    match error {
-        Error::Kernel(Errno::ENOTDIR | Errno::ELOOP) => Errno::ENOENT.into(),
-        error => error,
-    }
-}
-
 /// Whether a new name may be made in `place`.
 pub(super) fn free(place: &Place<'_>) -> Answer<()> {
     let bound = place.jailed.as_ref().is_some_and(|jailed| jailed.bound);
@@ -199,8 +174,3 @@ pub(super) fn one_tree(one: &Place<'_>, two: &Place<'_>) -> Result<()> {
         Err(Errno::EXDEV)
     }
 }
-
-/// How often a path is resolved again when links appear in it meanwhile.
-const RETRIES: usize = 64;
-/// How often of these by a thread that others wait for.
-const AT_ONCE: usize = 4;

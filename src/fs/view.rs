@@ -1,30 +1,23 @@
 //! The view: the host's tree, or the root and the binds that a client is locked into.
 
-use std::borrow::Cow;
-use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use nix::unistd::{chdir, getcwd};
+use nix::unistd::getcwd;
 
-use super::direct::Near;
-use super::home::Own;
-use super::judge::{Deed, Judge, Verdict};
+use super::Answer;
+use super::Error;
+use super::Result;
+use super::judge::Deed;
+use super::judge::Judge;
+use super::judge::Verdict;
 use super::mounts::Mounts;
-use super::place::{Dirfd, Id};
-use super::point::{Name, Point};
 use super::procfs::Procfs;
-use super::protect::Protect;
-use super::resolve::{Aim, PATH_MAX, Step};
 use super::upload::Uploads;
-use super::verdict::absent;
 use super::way::OPEN;
-use super::{Answer, Error, Result};
+use crate::fs::jail::Jail;
+use std::time::Duration;
+use std::time::Instant;
 
 /// The tree that the client sees.
 #[derive(Debug)]
@@ -65,55 +58,6 @@ pub(super) enum Kind {
     Host(OnceLock<Jail>),
     /// A root and binds, as chroot(2) and bind mounts would have it.
     Jail(Jail),
-}
-
-/// A root and what is bound into it, each held by its descriptor.
-#[derive(Debug)]
-pub(super) struct Jail {
-    /// The root is the first.
-    pub(super) trees: Vec<Tree>,
-    /// From the root to the directory at which relative paths start; never empty.
-    pub(super) start: Vec<Start>,
-    pub(super) protect: Option<Arc<Protect>>,
-    pub(super) near: Near,
-    /// The session's own home; none in the host's tree.
-    pub(super) own: Option<Own>,
-    /// Who is asked at each step.
-    pub(super) judge: Option<Arc<dyn Judge>>,
-}
-
-/// A directory of the host that is part of the view, with all beneath it.
-#[derive(Debug)]
-pub(super) struct Tree {
-    /// `O_PATH`; open directories that list it share it.
-    pub(super) fd: Arc<OwnedFd>,
-    /// Its canonical path on the host, that which was asked for, and its path in the view, all as they were at the start.
-    pub(super) host: PathBuf,
-    pub(super) written: PathBuf,
-    pub(super) path: PathBuf,
-    pub(super) read_only: bool,
-    /// Where it is bound; none for the root.
-    pub(super) point: Option<Point>,
-}
-
-/// A step of the way to the directory at which relative paths start.
-#[derive(Debug)]
-pub(super) struct Start {
-    /// None for the root of a tree.
-    pub(super) fd: Option<OwnedFd>,
-    pub(super) tree: usize,
-    pub(super) name: Vec<u8>,
-}
-
-impl Start {
-    pub(super) fn step<'v>(&'v self, jail: &'v Jail) -> Step<'v> {
-        let held = self.fd.as_ref().map(AsFd::as_fd);
-        Step {
-            fd: held.or(jail.tree_fd(self.tree)).map(Dirfd::Held),
-            tree: self.tree,
-            name: self.name.clone(),
-        }
-    }
 }
 
 impl View {
@@ -251,187 +195,19 @@ impl View {
         }
     }
 
-    /// Makes `path` the directory at which relative paths start.
-    ///
-    /// # Errors
-    /// As chdir(2).
-    pub fn start_at(&mut self, path: &Path) -> Answer<()> {
-        match &mut self.kind {
-            Kind::Host(_) => Ok(chdir(path)?),
-            Kind::Jail(jail) => {
-                jail.start = jail.way_to(path)?;
-                Ok(())
-            }
+    /// Forgets which directory was opened last: when new requests have arrived, and when a directory may have been moved or closed.
+    pub fn forget(&self) {
+        if let Some(jail) = self.jail() {
+            jail.near.forget();
         }
     }
 
-    /// The directory at which relative paths start.
-    ///
-    /// # Errors
-    /// As getcwd(3): `ENOENT` where it was removed.
-    pub fn start(&self) -> Result<PathBuf> {
-        match &self.kind {
-            Kind::Host(_) => getcwd(),
-            Kind::Jail(jail) => Ok(absolute(jail.start_path())),
+    /// Ends all uploads and copies that are not finished, whoever still writes to them.
+    pub fn discard_uploads(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        for uploads in self.uploads().into_iter().chain([self.copies()]) {
+            uploads.end(deadline);
         }
-    }
-
-    /// The absolute path, free of `.`, `..` and symbolic links, of what `path` names. The last component need not exist.
-    ///
-    /// The walk is physical: `..` after what is no directory fails, and so does a trailing slash.
-    ///
-    /// # Errors
-    /// As path_resolution(7). `ENOTDIR`; `ELOOP` past 40 links; `ENAMETOOLONG` past `PATH_MAX`.
-    pub fn canonical(&self, path: &Path) -> Answer<PathBuf> {
-        if let Kind::Host(_) = &self.kind {
-            let components = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
-            let mut names = components.filter(|name| !matches!(*name, b"" | b"."));
-            if !path.is_absolute() && names.next().is_none() {
-                return Ok(getcwd()?);
-            }
-        }
-        let (jail, path) = self.resolver(path)?;
-        let canonical = jail.canonical(&path);
-        match self.judge() {
-            Some(judge) if judge.shows_only_own() => canonical.map_err(absent),
-            _ => canonical,
-        }
-    }
-
-    /// Who resolves step by step, also where the kernel does for all else; and the path for that.
-    pub(super) fn resolver<'v>(&'v self, path: &'v Path) -> Answer<(&'v Jail, Cow<'v, Path>)> {
-        let cell = match &self.kind {
-            Kind::Jail(jail) => return Ok((jail, Cow::Borrowed(path))),
-            Kind::Host(cell) => cell,
-        };
-        let host = match cell.get() {
-            Some(host) => host,
-            None => {
-                let host = Jail::of_host()?;
-                cell.get_or_init(|| host)
-            }
-        };
-        let path = match path.is_absolute() {
-            true => Cow::Borrowed(path),
-            // getcwd(3) is free of links: as good as a walk from there.
-            false => Cow::Owned(getcwd()?.join(path)),
-        };
-        Ok((host, path))
-    }
-}
-
-impl Jail {
-    /// The whole tree of the host.
-    pub(super) fn of_host() -> Result<Self> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let root = Tree {
-            fd: open("/", flags, Mode::empty())?.into(),
-            host: PathBuf::from("/"),
-            written: PathBuf::from("/"),
-            path: PathBuf::from("/"),
-            read_only: false,
-            point: None,
-        };
-        Ok(Self::of_root(root))
-    }
-
-    pub(super) fn of_root(root: Tree) -> Self {
-        let start = Start {
-            fd: None,
-            tree: 0,
-            name: Vec::new(),
-        };
-        Self {
-            trees: vec![root],
-            start: vec![start],
-            protect: None,
-            near: Near::default(),
-            own: None,
-            judge: None,
-        }
-    }
-
-    fn canonical(&self, path: &Path) -> Answer<PathBuf> {
-        for _ in 0..2 {
-            let place = self.resolve(path, Aim::Path)?;
-            if place.slash {
-                match place.is_directory() {
-                    Err(Error::Link) => continue,
-                    Ok(false) => return Err(Errno::ENOTDIR.into()),
-                    Ok(true) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            let canonical = place.jailed.and_then(|jailed| jailed.canonical);
-            let canonical = canonical.unwrap_or_default();
-            if canonical.len() >= PATH_MAX {
-                return Err(Errno::ENAMETOOLONG.into());
-            }
-            return Ok(absolute(canonical));
-        }
-        Err(Errno::EAGAIN.into())
-    }
-
-    pub(super) fn tree_fd(&self, tree: usize) -> Option<BorrowedFd<'_>> {
-        self.trees.get(tree).map(|tree| tree.fd.as_fd())
-    }
-
-    pub(super) fn is_read_only(&self, tree: usize) -> bool {
-        self.trees.get(tree).is_some_and(|tree| tree.read_only)
-    }
-
-    /// The path in the view at which relative paths start; empty for the root.
-    pub(super) fn start_path(&self) -> Vec<u8> {
-        let mut path = Vec::new();
-        for step in self.start.iter().skip(1) {
-            path.push(b'/');
-            path.extend_from_slice(&step.name);
-        }
-        path
-    }
-
-    /// Whether something is bound by this name, anywhere.
-    pub(super) fn is_bound_name(&self, name: &[u8]) -> bool {
-        self.points().any(|point| point.name.is(name))
-    }
-
-    /// The tree that is bound at `name` in the directory `dir` of `tree`. The last one bound covers those before it.
-    pub(super) fn bound_at(
-        &self,
-        tree: usize,
-        dir: BorrowedFd<'_>,
-        name: &[u8],
-    ) -> Result<Option<usize>> {
-        if !self.is_bound_name(name) {
-            return Ok(None);
-        }
-        let id = Id::of_fd(dir)?;
-        Ok(self.trees.iter().rposition(|bound| {
-            let point = bound.point.as_ref();
-            point.is_some_and(|point| point.name.is(name) && point.is_in(tree, dir, id))
-        }))
-    }
-
-    /// What is bound in the directory `dir` of `tree`: the names and the trees.
-    ///
-    /// # Errors
-    /// As fstat(2).
-    pub(super) fn bound_in(&self, tree: usize, dir: BorrowedFd<'_>) -> Result<Vec<(&Name, &Tree)>> {
-        let id = Id::of_fd(dir)?;
-        let bound = self.trees.iter().filter_map(|bound| {
-            let point = bound.point.as_ref()?;
-            point.is_in(tree, dir, id).then_some((&point.name, bound))
-        });
-        Ok(bound.collect())
-    }
-
-    pub(super) fn points(&self) -> impl Iterator<Item = &Point> {
-        self.trees.iter().filter_map(|tree| tree.point.as_ref())
-    }
-
-    /// Whether anything is bound at all.
-    pub(super) fn has_binds(&self) -> bool {
-        self.trees.len() > 1
     }
 }
 
@@ -440,10 +216,5 @@ pub(super) fn permitted(mode: u32, all: bool) -> u32 {
     if all { mode } else { mode & !0o7000 }
 }
 
-pub(super) fn absolute(path: Vec<u8>) -> PathBuf {
-    if path.is_empty() {
-        PathBuf::from("/")
-    } else {
-        PathBuf::from(OsString::from_vec(path))
-    }
-}
+/// How long the end of a session waits for storage that is to remove what is not finished.
+const PATIENCE: Duration = Duration::from_millis(800);

@@ -12,7 +12,7 @@ use nix::sys::stat::Mode;
 
 use super::Answer;
 use super::place::Dirfd;
-use super::resolve::Step;
+use super::step::Step;
 
 /// Closes what is not to stay open once the last of `steps` has been opened.
 pub(super) fn close_far(steps: &mut [Step<'_>]) {

@@ -14,9 +14,9 @@ use rustix::fs::RawDir;
 
 use super::{BUFFER, Dir, lists, names};
 use crate::fs::Result;
-use crate::fs::judge::Identity;
-use crate::fs::ops::FileStat;
+use crate::fs::identity::Identity;
 use crate::fs::point::Name;
+use crate::fs::stat::FileStat;
 use crate::fs::unlisted::is_unfinished;
 
 impl Dir {

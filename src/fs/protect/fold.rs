@@ -11,7 +11,7 @@ use nix::sys::stat::{FileStat, Mode, fstatat, lstat};
 use nix::sys::statfs::statfs;
 
 use crate::fs::place::Id;
-use crate::fs::{Dir, Listed, mounts};
+use crate::fs::{entries, mounts};
 
 /// What a directory's file system does, as far as it matters to names and to those who ask it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,32 +98,27 @@ fn answers_to_another_case(dir: OwnedFd) -> Option<bool> {
     let here = openat(&dir, ".", flags, Mode::empty()).ok()?;
     let mut folds = None;
     let mut tried = 0;
-    let listed = Dir::new(dir).list(|name, stat| {
+    let listed = entries::each(dir, |name, stat| {
         tried += 1;
         let other = in_another_case(name);
-        let next = if tried < MOST_TRIED {
-            Listed::Taken
-        } else {
-            Listed::Full
-        };
         if other == name {
-            return next;
+            return tried < MOST_TRIED;
         }
         let stands = |name: &[u8]| fstatat(&here, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         match stands(&other) {
             // What was taken away meanwhile tells nothing.
             Err(Errno::ENOENT) if stands(name).is_ok() => {
                 folds = Some(false);
-                return Listed::Full;
+                return false;
             }
             Ok(found) if is_same(&found, stat) => {
                 folds = Some(true);
-                return Listed::Full;
+                return false;
             }
             // Another file may have the other spelling, and some drivers give one file a number for each spelling.
             _ => {}
         }
-        next
+        tried < MOST_TRIED
     });
     folds.filter(|_| listed.is_ok())
 }

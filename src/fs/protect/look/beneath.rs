@@ -5,9 +5,9 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
 use super::{Look, lstat};
+use crate::fs::entries;
 use crate::fs::place::{Id, kind};
 use crate::fs::protect::paths::path;
-use crate::fs::{Dir, Listed};
 
 impl Look<'_> {
     /// Has what stands at `at` listed, if it is a directory; a file is known by its identity.
@@ -87,14 +87,9 @@ impl Look<'_> {
             .as_ref()
             .is_err_and(|errno| *errno != Errno::EACCES || closed);
         if let Ok(fd) = opened {
-            let listed = Dir::new(fd).list(|name, stat| {
-                if !matches!(name, b"." | b"..") {
-                    entries.push((name.to_vec(), *stat));
-                }
-                match entries.len() < room {
-                    true => Listed::Taken,
-                    false => Listed::Full,
-                }
+            let listed = entries::each(fd, |name, stat| {
+                entries.push((name.to_vec(), *stat));
+                entries.len() < room
             });
             if listed.is_ok() {
                 return entries;

@@ -5,16 +5,16 @@
 //! worth what that process makes of it. But there the descriptor is of one name, and the kernel tells when that is gone.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{FUSE_SUPER_MAGIC, fstatfs};
 use rustix::fs::{AtFlags, StatxFlags, statx};
 
-use super::View;
-use super::judge::{Identity, Judge, WANTED};
-use super::linked::Arrived;
+use super::identity::Identity;
+use super::identity::WANTED;
+use nix::sys::stat::SFlag;
+use rustix::fs::Statx;
 
 /// An object that the session has made.
 #[derive(Debug)]
@@ -26,6 +26,44 @@ pub struct Made {
 }
 
 impl Made {
+    /// Of the directory or link that was just made by this name in `dir`, or of `dir` itself where the name is empty; none where another process
+    /// has put there what cannot be it.
+    ///
+    /// mkdirat(2) gives no descriptor, so it is the name that is asked. What another process has put there is told by having changed since it came
+    /// to be: its content, or by the rename itself. Where the file system makes a directory in several steps there is a little between them.
+    /// What somebody made like it at the same moment, and put in its place, is taken for it: there is nothing in that. Where the file system
+    /// does not know when it came to be, the time of its content has to do, which its owner can set.
+    pub(super) fn of_new(dir: BorrowedFd<'_>, name: &[u8], kind: SFlag) -> Option<Self> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+        let found = statx(dir, name, flags, WANTED).ok()?;
+        if Identity::told(&found).is_certain() {
+            return Self::is_new(&found, kind).then(|| Self {
+                identity: Identity::told(&found),
+                kept: None,
+            });
+        }
+        let fd = match name {
+            b"" => dir.try_clone_to_owned().ok()?,
+            name => openat(dir, name, ENTRY, Mode::empty()).ok()?,
+        };
+        let found = statx(&fd, "", AtFlags::EMPTY_PATH, WANTED).ok()?;
+        Self::is_new(&found, kind).then(|| Self::of(fd)).flatten()
+    }
+
+    fn is_new(found: &Statx, kind: SFlag) -> bool {
+        let same = SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT == kind;
+        let written = nanoseconds(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec);
+        let changed = nanoseconds(found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec);
+        let fresh = match Identity::told(found).birth() {
+            Some((seconds, part)) => {
+                let birth = nanoseconds(seconds, part);
+                written <= birth && changed <= birth + MAKING
+            }
+            None => changed <= written + COARSE,
+        };
+        same && fresh
+    }
+
     /// `identity` stands by this name.
     pub(super) fn at(dir: BorrowedFd<'_>, name: &[u8], identity: Identity) -> Self {
         let kept = match identity.is_certain() {
@@ -91,39 +129,15 @@ impl Kept {
     }
 }
 
-/// An object that the session made, and that a new name may make another one for all that its number tells.
-#[derive(Clone, Copy)]
-pub(super) struct OwnMade<'j> {
-    judge: &'j Arc<dyn Judge>,
-    identity: Identity,
-}
-
-impl<'j> OwnMade<'j> {
-    /// None of what is known anyway, and of what the session did not make. To be asked before it loses a name, by which it may be known.
-    pub(super) fn of(judge: Option<&'j Arc<dyn Judge>>, file: BorrowedFd<'_>) -> Option<Self> {
-        let judge = judge.filter(|judge| judge.keeps() > 0)?;
-        let identity = Identity::of(file)?;
-        (!identity.is_certain() && judge.owns(identity)).then_some(Self { judge, identity })
-    }
-
-    /// Has the judge know it by what it is now.
-    pub(super) fn is_now(self, arrived: Arrived) {
-        self.judge.gone(self.identity);
-        if let Arrived::Itself(file) = arrived {
-            if let Some(made) = Made::of(file) {
-                self.judge.made(made);
-            }
-        }
-    }
-}
-
-impl View {
-    pub(super) fn own_made(&self, file: BorrowedFd<'_>) -> Option<OwnMade<'_>> {
-        OwnMade::of(self.judge(), file)
-    }
-}
-
 /// Of a link the link, and nothing is opened by whoever serves it.
 pub(super) const ENTRY: OFlag = OFlag::O_PATH
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
+fn nanoseconds(seconds: i64, nanoseconds: u32) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+}
+
+/// How long a file system may take to make a directory, in nanoseconds.
+const MAKING: i128 = 100_000_000;
+/// How far the times of what was made at one moment are apart, in nanoseconds, where one of them is kept in steps: of two seconds on FAT.
+const COARSE: i128 = 2_000_000_000;
