@@ -228,6 +228,15 @@ fn a_request_takes_nothing_from_another_request() {
 }
 
 #[test]
+fn no_more_than_three_files_take_names_from_each_other_in_a_circle() {
+    let plan = Plan::of_src();
+    let circles = plan.circles();
+    let wrong = circles.iter().filter(|circle| circle.len() > 3);
+    let wrong: Vec<_> = wrong.map(|circle| format!("{circle:?}")).collect();
+    none(&wrong);
+}
+
+#[test]
 fn a_word_stands_only_within_its_walls() {
     let mut wrong = Vec::new();
     for file in Source::all("src") {

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 
+use super::Error;
 use super::matching::{Who, address_of};
-use super::{Error, Told};
+use super::told::Told;
 use crate::cli::Line;
 use crate::identity::Login;
 

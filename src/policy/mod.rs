@@ -11,6 +11,7 @@ pub mod drop_box;
 pub mod glob;
 pub mod hide;
 pub mod ignore_setstat;
+mod invalid;
 pub mod keep_setuid;
 pub mod max_file_size;
 pub mod max_handles;
@@ -26,6 +27,7 @@ pub mod rules;
 pub mod timeouts;
 pub mod units;
 
+pub use invalid::Invalid;
 pub use rates::Rates;
 pub use requests::{Operation, Policy, Refused};
 pub use rules::Rules;
@@ -66,41 +68,4 @@ pub struct Args {
     pub max_handles: max_handles::Args,
     #[command(flatten)]
     pub keep_setuid: keep_setuid::Args,
-}
-
-/// A flag's value makes no sense.
-#[derive(Debug, thiserror::Error)]
-#[error("Invalid {flag} \"{value}\": {why}")]
-pub struct Invalid {
-    flag: &'static str,
-    value: String,
-    why: &'static str,
-}
-
-impl Invalid {
-    /// Which flag, with its dashes.
-    #[must_use]
-    pub fn flag(&self) -> &'static str {
-        self.flag
-    }
-
-    fn new(flag: &'static str, value: &str, why: &'static str) -> Self {
-        Self {
-            flag,
-            value: value.to_owned(),
-            why,
-        }
-    }
-
-    /// What `read` says of a value, if there is one.
-    fn of<T>(
-        flag: &'static str,
-        value: Option<&String>,
-        read: impl FnOnce(&str) -> Result<Option<T>, &'static str>,
-    ) -> Result<Option<T>, Self> {
-        let Some(value) = value else {
-            return Ok(None);
-        };
-        read(value).map_err(|why| Self::new(flag, value, why))
-    }
 }

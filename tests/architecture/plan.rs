@@ -85,6 +85,30 @@ impl Plan {
         let mut paths = handed.map(|path| path.split("::").collect::<Vec<_>>());
         paths.find(|path| path.last() == Some(&name))
     }
+
+    /// Files that take names from each other in a circle, each circle once.
+    pub(crate) fn circles(&self) -> Vec<Vec<&String>> {
+        let taken = self.names().map(|name| (name, self.taken_by(name)));
+        let taken: BTreeMap<&String, BTreeSet<String>> = taken.collect();
+        let reached = |from: &String| {
+            let (mut seen, mut next) = (BTreeSet::new(), vec![from.clone()]);
+            while let Some(file) = next.pop() {
+                let fresh = |other: &&String| seen.insert((*other).clone());
+                let others = taken.get(&file).into_iter().flatten();
+                next.extend(others.filter(fresh).cloned());
+            }
+            seen
+        };
+        let reached = self.names().map(|name| (name, reached(name)));
+        let reached: BTreeMap<&String, BTreeSet<String>> = reached.collect();
+        let mut circles = BTreeSet::new();
+        for name in self.names().filter(|name| reached[name].contains(*name)) {
+            let both =
+                |other: &&String| reached[name].contains(*other) && reached[other].contains(name);
+            circles.insert(self.names().filter(both).collect::<Vec<_>>());
+        }
+        circles.into_iter().collect()
+    }
 }
 
 /// `session/flow/mod.rs` and `session/flow.rs` are `session::flow`.
