@@ -42,18 +42,30 @@ const ARROWS: Arrows = &[
 ];
 
 /// Which files and folders of a room may take names from which others in it, but for its own face.
-const INNER: &[(&str, Arrows)] = &[(
-    "session",
-    &[
-        ("answers", &[]),
-        ("overlap", &["answers"]),
-        ("opened", &["answers", "overlap"]),
-        ("handles", &["opened"]),
-        ("requests", &["answers", "overlap", "opened", "handles"]),
-        ("flow", &["answers", "overlap", "requests"]),
-        ("rehearse", &["answers", "requests"]),
-    ],
-)];
+const INNER: &[(&str, Arrows)] = &[
+    (
+        "fs",
+        &[
+            ("error", &[]),
+            ("kernel", &["error"]),
+            ("judging", &["error", "kernel"]),
+            ("view", &["error", "kernel", "judging"]),
+            ("acts", &["error", "kernel", "judging", "view"]),
+        ],
+    ),
+    (
+        "session",
+        &[
+            ("answers", &[]),
+            ("overlap", &["answers"]),
+            ("opened", &["answers", "overlap"]),
+            ("handles", &["opened"]),
+            ("requests", &["answers", "overlap", "opened", "handles"]),
+            ("flow", &["answers", "overlap", "requests"]),
+            ("rehearse", &["answers", "requests"]),
+        ],
+    ),
+];
 
 /// A word, the folders (`fs/`) and files (`main.rs`) of src where it may stand, and why.
 const WALLS: &[(&str, &[&str], &str)] = &[

@@ -14,20 +14,18 @@ pub mod requests;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use answers::longname::LongNames;
+pub use answers::status::cause;
+use flow::conduit::Conduit;
+use handles::Handles;
 use nix::errno::Errno;
+use overlap::cost::Cost;
+use overlap::earlier::Earlier;
 
 use crate::fs::View;
 use crate::identity::Login;
 use crate::policy::Policy;
 use crate::protocol::Outbox;
-
-use answers::longname::LongNames;
-use flow::conduit::Conduit;
-use handles::Handles;
-use overlap::cost::Cost;
-use overlap::earlier::Earlier;
-
-pub use answers::status::cause;
 
 /// What a session is made of.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use crate::home::{Home, refused};
 use crate::protect_ways::{all_refused, mkdir, opens, put};
 use crate::support::request;
 
-#[path = "../../src/fs/protect/names.rs"]
+#[path = "../../src/fs/judging/protect/names.rs"]
 mod list;
 
 /// All of them, and some of those that only begin so.

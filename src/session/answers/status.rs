@@ -118,9 +118,10 @@ pub fn cause(errno: Errno) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::{Status, cause};
     use crate::protocol::StatusCode;
-    use nix::errno::Errno;
 
     #[test]
     fn the_cause_follows_where_the_code_says_too_little() {

@@ -188,10 +188,12 @@ const DATA_FIELDS: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::{Bucket, content};
     use std::num::NonZeroU64;
     use std::time::Duration;
+
     use tokio::time::Instant;
+
+    use super::{Bucket, content};
 
     /// How long each of these waits, taken at these times; in milliseconds.
     fn waits(rate: u64, taken: &[(u64, u64)]) -> Vec<u128> {

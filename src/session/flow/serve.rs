@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use receive::Received;
 use tokio::io::Interest;
 use tokio::time::Instant;
 
@@ -37,7 +38,6 @@ use crate::session::answers::response::Later;
 use crate::session::overlap::cost::Suspicion;
 use crate::session::overlap::pipeline::Pipeline;
 use crate::session::{Session, cause};
-use receive::Received;
 
 /// How a session ended, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -96,8 +96,9 @@ const ENOUGH: u32 = 16;
 
 #[cfg(test)]
 mod tests {
-    use super::{Cost, ENOUGH, FAST, SLOW};
     use std::time::Duration;
+
+    use super::{Cost, ENOUGH, FAST, SLOW};
 
     #[test]
     fn one_slow_request_is_believed_at_once_and_fast_ones_in_a_row() {

@@ -35,6 +35,11 @@ mod write;
 
 use std::time::Duration;
 
+pub use init::BeforeInit;
+use request::Request;
+pub use request::{Rehearsal, Row, Wire};
+pub(super) use ways::Way;
+
 use super::Session;
 use super::answers::response::Response;
 use super::answers::status::Status;
@@ -43,12 +48,6 @@ use super::overlap::pipeline::Admitted;
 use super::overlap::touch::Touch;
 use crate::log::{self, Event};
 use crate::protocol::{Fields, Malformed, Packet, Payload, StatusCode, Write, kind, request_id};
-
-pub use init::BeforeInit;
-pub use request::{Rehearsal, Row, Wire};
-pub(super) use ways::Way;
-
-use request::Request;
 
 /// The table: each row, and what reads it. `-Q requests` prints it in this order, in which OpenSSH has it; the extensions are announced in it.
 macro_rules! table {
