@@ -15,6 +15,41 @@ pub struct Operation {
     pub name: &'static str,
     /// Whether read-only mode refuses it. OPEN is judged by its flags instead.
     pub writes: bool,
+    /// What else has to be allowed for it: what it is made of, where OpenSSH's server does not know it. So a list that was written for OpenSSH's
+    /// server, and leaves no way to have content copied, leaves none here.
+    pub needs: &'static [&'static str],
+}
+
+impl Operation {
+    /// One that changes nothing.
+    #[must_use]
+    pub const fn looks(name: &'static str) -> Self {
+        Self {
+            name,
+            writes: false,
+            needs: &[],
+        }
+    }
+
+    /// One that changes something.
+    #[must_use]
+    pub const fn writes(name: &'static str) -> Self {
+        Self {
+            writes: true,
+            ..Self::looks(name)
+        }
+    }
+
+    /// The same, which is made of others.
+    #[must_use]
+    pub const fn made_of(self, needs: &'static [&'static str]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// The names that have to be allowed.
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.needs.iter().copied())
+    }
 }
 
 /// A refusal, by the flag that says so; the log has been told.
@@ -51,7 +86,7 @@ impl Policy {
     pub fn permit(&self, operation: Operation) -> Result<(), Refused> {
         let request = operation.name;
         read_only::permit(self.read_only && operation.writes, request)?;
-        match self.lists_say(request) {
+        match self.lists_say(operation) {
             None => Ok(()),
             Some(Ok(())) => {
                 log::emit(Level::Debug2, || Event::Allowed { request });
@@ -71,16 +106,16 @@ impl Policy {
     #[must_use]
     pub fn permits(&self, operation: Operation) -> bool {
         let changes = self.read_only && operation.writes;
-        !changes && !matches!(self.lists_say(operation.name), Some(Err(_)))
+        !changes && !matches!(self.lists_say(operation), Some(Err(_)))
     }
 
     /// What the lists say of a request; nothing where none names it and none has to.
-    fn lists_say(&self, request: &str) -> Option<Result<(), Refused>> {
-        let denies = |list| needs(request).any(|needed| lists(list, needed));
+    fn lists_say(&self, operation: Operation) -> Option<Result<(), Refused>> {
+        let denies = |list| operation.names().any(|name| lists(list, name));
         if self.denylist.as_deref().is_some_and(denies) {
             return Some(Err(DENIED));
         }
-        let allows = |list| needs(request).all(|needed| lists(list, needed));
+        let allows = |list| operation.names().all(|name| lists(list, name));
         let allowed = allows(self.allowlist.as_deref()?);
         Some(allowed.then_some(()).ok_or(NOT_ALLOWED))
     }
@@ -92,16 +127,6 @@ impl Policy {
     pub fn permit_open(&self, changes: bool) -> Result<(), Refused> {
         read_only::permit(self.read_only && changes, "open")
     }
-}
-
-/// What has to be allowed for a request: itself, and what it is made of where OpenSSH's server does not know it. So a list that was
-/// written for OpenSSH's server, and leaves no way to have content copied, leaves none here.
-fn needs(request: &str) -> impl Iterator<Item = &str> {
-    let parts: &[&str] = match request {
-        "copy-file" => &["open", "read", "write", "close", "copy-data"],
-        _ => &[],
-    };
-    std::iter::once(request).chain(parts.iter().copied())
 }
 
 fn lists(list: &str, name: &str) -> bool {

@@ -20,10 +20,7 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const CLOSE: Row = Row {
-    operation: Operation {
-        name: "close",
-        writes: false,
-    },
+    operation: Operation::looks("close"),
     wire: Wire::Kind(kind::CLOSE),
     rehearsal: Rehearsal::As("stat"),
 };

@@ -18,10 +18,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const COPY_DATA: Row = Row {
-    operation: Operation {
-        name: "copy-data",
-        writes: true,
-    },
+    operation: Operation::writes("copy-data"),
     wire: Wire::Extension("copy-data", "1"),
     rehearsal: Rehearsal::Opens(&[
         OpenFlags::READ.bits(),

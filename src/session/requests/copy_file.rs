@@ -21,10 +21,13 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const COPY_FILE: Row = Row {
-    operation: Operation {
-        name: "copy-file",
-        writes: true,
-    },
+    operation: Operation::writes("copy-file").made_of(&[
+        "open",
+        "read",
+        "write",
+        "close",
+        "copy-data",
+    ]),
     wire: Wire::Extension("copy-file", "1"),
     // As a client asks that leaves what is there.
     rehearsal: Rehearsal::Copies(&[0]),
@@ -128,7 +131,4 @@ impl Copying {
 }
 
 /// By which the times of a copy would be set otherwise.
-const TIMES: Operation = Operation {
-    name: "fsetstat",
-    writes: true,
-};
+const TIMES: Operation = Operation::writes("fsetstat");

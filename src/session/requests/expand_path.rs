@@ -19,10 +19,7 @@ use crate::session::answers::response::Response;
 use crate::session::answers::status::Status;
 
 pub(super) const EXPAND_PATH: Row = Row {
-    operation: Operation {
-        name: "expand-path",
-        writes: false,
-    },
+    operation: Operation::looks("expand-path"),
     wire: Wire::Extension("expand-path@openssh.com", "1"),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };

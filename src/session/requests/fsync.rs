@@ -16,10 +16,7 @@ use crate::session::overlap::touch::Touch;
 
 pub(super) const FSYNC: Row = Row {
     // It changes nothing, but OpenSSH refuses it in read-only mode.
-    operation: Operation {
-        name: "fsync",
-        writes: true,
-    },
+    operation: Operation::writes("fsync"),
     wire: Wire::Extension("fsync@openssh.com", "1"),
     rehearsal: Rehearsal::Opens(&[OpenFlags::WRITE.bits()]),
 };

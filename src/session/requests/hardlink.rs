@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const HARDLINK: Row = Row {
-    operation: Operation {
-        name: "hardlink",
-        writes: true,
-    },
+    operation: Operation::writes("hardlink"),
     wire: Wire::Extension("hardlink@openssh.com", "1"),
     rehearsal: Rehearsal::Paths(2, &[&[]]),
 };

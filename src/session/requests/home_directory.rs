@@ -21,10 +21,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const HOME_DIRECTORY: Row = Row {
-    operation: Operation {
-        name: "home-directory",
-        writes: false,
-    },
+    operation: Operation::looks("home-directory"),
     wire: Wire::Extension("home-directory", "1"),
     rehearsal: Rehearsal::Nothing,
 };

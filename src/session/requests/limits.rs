@@ -14,10 +14,7 @@ use crate::session::answers::response::Response;
 use crate::session::answers::status::Status;
 
 pub(super) const LIMITS: Row = Row {
-    operation: Operation {
-        name: "limits",
-        writes: false,
-    },
+    operation: Operation::looks("limits"),
     wire: Wire::Extension("limits@openssh.com", "1"),
     rehearsal: Rehearsal::Nothing,
 };

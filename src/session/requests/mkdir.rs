@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const MKDIR: Row = Row {
-    operation: Operation {
-        name: "mkdir",
-        writes: true,
-    },
+    operation: Operation::writes("mkdir"),
     wire: Wire::Kind(kind::MKDIR),
     rehearsal: Rehearsal::Paths(1, &[&[0; 4]]),
 };

@@ -23,10 +23,7 @@ use crate::session::overlap::touch::Touch;
 
 pub(super) const OPEN: Row = Row {
     // Read-only mode judges it by its flags.
-    operation: Operation {
-        name: "open",
-        writes: false,
-    },
+    operation: Operation::looks("open"),
     wire: Wire::Kind(kind::OPEN),
     rehearsal: Rehearsal::Opens(&[OpenFlags::READ.bits()]),
 };

@@ -21,10 +21,7 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const OPENDIR: Row = Row {
-    operation: Operation {
-        name: "opendir",
-        writes: false,
-    },
+    operation: Operation::looks("opendir"),
     wire: Wire::Kind(kind::OPENDIR),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };

@@ -23,10 +23,7 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const READ: Row = Row {
-    operation: Operation {
-        name: "read",
-        writes: false,
-    },
+    operation: Operation::looks("read"),
     wire: Wire::Kind(kind::READ),
     rehearsal: Rehearsal::Opens(&[OpenFlags::READ.bits()]),
 };

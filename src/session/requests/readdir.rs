@@ -22,10 +22,7 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const READDIR: Row = Row {
-    operation: Operation {
-        name: "readdir",
-        writes: false,
-    },
+    operation: Operation::looks("readdir"),
     wire: Wire::Kind(kind::READDIR),
     rehearsal: Rehearsal::As("opendir"),
 };

@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const READLINK: Row = Row {
-    operation: Operation {
-        name: "readlink",
-        writes: false,
-    },
+    operation: Operation::looks("readlink"),
     wire: Wire::Kind(kind::READLINK),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };

@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const REALPATH: Row = Row {
-    operation: Operation {
-        name: "realpath",
-        writes: false,
-    },
+    operation: Operation::looks("realpath"),
     wire: Wire::Kind(kind::REALPATH),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };

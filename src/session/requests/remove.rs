@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const REMOVE: Row = Row {
-    operation: Operation {
-        name: "remove",
-        writes: true,
-    },
+    operation: Operation::writes("remove"),
     wire: Wire::Kind(kind::REMOVE),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };

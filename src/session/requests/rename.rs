@@ -17,19 +17,13 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const RENAME: Row = Row {
-    operation: Operation {
-        name: "rename",
-        writes: true,
-    },
+    operation: Operation::writes("rename"),
     wire: Wire::Kind(kind::RENAME),
     rehearsal: Rehearsal::Moves,
 };
 
 pub(super) const POSIX_RENAME: Row = Row {
-    operation: Operation {
-        name: "posix-rename",
-        writes: true,
-    },
+    operation: Operation::writes("posix-rename"),
     wire: Wire::Extension("posix-rename@openssh.com", "1"),
     rehearsal: Rehearsal::Paths(2, &[&[]]),
 };

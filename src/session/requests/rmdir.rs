@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const RMDIR: Row = Row {
-    operation: Operation {
-        name: "rmdir",
-        writes: true,
-    },
+    operation: Operation::writes("rmdir"),
     wire: Wire::Kind(kind::RMDIR),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };

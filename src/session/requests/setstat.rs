@@ -21,28 +21,19 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const SETSTAT: Row = Row {
-    operation: Operation {
-        name: "setstat",
-        writes: true,
-    },
+    operation: Operation::writes("setstat"),
     wire: Wire::Kind(kind::SETSTAT),
     rehearsal: EACH,
 };
 
 pub(super) const FSETSTAT: Row = Row {
-    operation: Operation {
-        name: "fsetstat",
-        writes: true,
-    },
+    operation: Operation::writes("fsetstat"),
     wire: Wire::Kind(kind::FSETSTAT),
     rehearsal: Rehearsal::As("setstat"),
 };
 
 pub(super) const LSETSTAT: Row = Row {
-    operation: Operation {
-        name: "lsetstat",
-        writes: true,
-    },
+    operation: Operation::writes("lsetstat"),
     wire: Wire::Extension("lsetstat@openssh.com", "1"),
     rehearsal: EACH,
 };

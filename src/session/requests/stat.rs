@@ -19,28 +19,19 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const STAT: Row = Row {
-    operation: Operation {
-        name: "stat",
-        writes: false,
-    },
+    operation: Operation::looks("stat"),
     wire: Wire::Kind(kind::STAT),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };
 
 pub(super) const LSTAT: Row = Row {
-    operation: Operation {
-        name: "lstat",
-        writes: false,
-    },
+    operation: Operation::looks("lstat"),
     wire: Wire::Kind(kind::LSTAT),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };
 
 pub(super) const FSTAT: Row = Row {
-    operation: Operation {
-        name: "fstat",
-        writes: false,
-    },
+    operation: Operation::looks("fstat"),
     wire: Wire::Kind(kind::FSTAT),
     rehearsal: Rehearsal::As("stat"),
 };

@@ -20,19 +20,13 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const STATVFS: Row = Row {
-    operation: Operation {
-        name: "statvfs",
-        writes: false,
-    },
+    operation: Operation::looks("statvfs"),
     wire: Wire::Extension("statvfs@openssh.com", "2"),
     rehearsal: Rehearsal::Paths(1, &[&[]]),
 };
 
 pub(super) const FSTATVFS: Row = Row {
-    operation: Operation {
-        name: "fstatvfs",
-        writes: false,
-    },
+    operation: Operation::looks("fstatvfs"),
     wire: Wire::Extension("fstatvfs@openssh.com", "2"),
     rehearsal: Rehearsal::As("statvfs"),
 };

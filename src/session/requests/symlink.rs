@@ -17,10 +17,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const SYMLINK: Row = Row {
-    operation: Operation {
-        name: "symlink",
-        writes: true,
-    },
+    operation: Operation::writes("symlink"),
     wire: Wire::Kind(kind::SYMLINK),
     rehearsal: Rehearsal::Paths(2, &[&[]]),
 };

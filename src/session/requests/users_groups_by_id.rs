@@ -18,10 +18,7 @@ use crate::session::answers::status::Status;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const USERS_GROUPS_BY_ID: Row = Row {
-    operation: Operation {
-        name: "users-groups-by-id",
-        writes: false,
-    },
+    operation: Operation::looks("users-groups-by-id"),
     wire: Wire::Extension("users-groups-by-id@openssh.com", "1"),
     rehearsal: Rehearsal::Nothing,
 };

@@ -20,10 +20,7 @@ use crate::session::overlap::lesson::Subject;
 use crate::session::overlap::touch::Touch;
 
 pub(super) const WRITE: Row = Row {
-    operation: Operation {
-        name: "write",
-        writes: true,
-    },
+    operation: Operation::writes("write"),
     wire: Wire::Kind(kind::WRITE),
     rehearsal: Rehearsal::Opens(&[OpenFlags::WRITE.bits()]),
 };
