@@ -43,6 +43,7 @@ mod protect_ways;
 mod races;
 mod set_up;
 mod sides;
+mod space_available;
 mod swapper;
 mod trees;
 mod ways;

@@ -5,7 +5,7 @@ use crate::support::wire::{frame, kind, pflags, string};
 use crate::support::{Attrs, Launch, Reply, Server, Tree, request};
 
 /// OpenSSH's, and ours behind them.
-const ANNOUNCED: [(&str, &str); 12] = [
+const ANNOUNCED: [(&str, &str); 13] = [
     ("posix-rename@openssh.com", "1"),
     ("statvfs@openssh.com", "2"),
     ("fstatvfs@openssh.com", "2"),
@@ -18,6 +18,7 @@ const ANNOUNCED: [(&str, &str); 12] = [
     ("home-directory", "1"),
     ("users-groups-by-id@openssh.com", "1"),
     ("copy-file", "1"),
+    ("space-available", "1"),
 ];
 
 /// How many OpenSSH announces, from 9.2 to 10.6.
@@ -64,7 +65,7 @@ fn the_extensions_are_announced_in_openssh_order_with_their_versions_and_ours_be
 fn a_denied_extension_is_not_announced() {
     assert_eq!(
         announced(&["-P", "statvfs"]),
-        expected(&["statvfs@openssh.com"])
+        expected(&["statvfs@openssh.com", "space-available"])
     );
     assert_eq!(
         announced(&["-P", "copy-data,limits"]),

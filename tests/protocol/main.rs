@@ -50,6 +50,7 @@ mod remove;
 mod rename;
 mod rmdir;
 mod setstat;
+mod space_available;
 mod special_files;
 mod stat;
 mod status;

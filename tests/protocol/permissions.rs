@@ -40,9 +40,10 @@ fn all() -> Vec<(&'static str, Packet)> {
         ("home-directory", request::home_directory("root")),
         ("users-groups-by-id", request::users_groups_by_id(&[], &[])),
     ];
-    // OpenSSH does not know it.
+    // OpenSSH does not know these.
     if !is_openssh() {
         all.push(("copy-file", request::copy_file("missing", "x", 0)));
+        all.push(("space-available", request::space_available(".")));
     }
     all
 }
@@ -85,6 +86,7 @@ fn each_name_on_the_denylist_denies_its_request_and_no_other() {
         let with_it: &[&str] = match name {
             // What copy-file is made of.
             "open" | "read" | "write" | "close" | "copy-data" if !is_openssh() => &["copy-file"],
+            "statvfs" if !is_openssh() => &["space-available"],
             _ => &[],
         };
         assert_eq!(denied_with(&["-P", name]), [&[name], with_it].concat());
@@ -103,6 +105,11 @@ fn each_name_on_the_allowlist_allows_its_request_and_no_other() {
             assert_eq!(denied_with(&["-p", name]).len(), all().len());
             let parts = "open,read,write,close,copy-data";
             assert!(!denied_with(&["-p", &format!("copy-file,{parts}")]).contains(&name));
+            continue;
+        }
+        if name == "space-available" {
+            assert_eq!(denied_with(&["-p", name]).len(), all().len());
+            assert!(!denied_with(&["-p", "space-available,statvfs"]).contains(&name));
             continue;
         }
         assert_eq!(denied_with(&["-p", name]), others);

@@ -171,6 +171,10 @@ pub(crate) fn copy_file(
     extended("copy-file", fields.concat())
 }
 
+pub(crate) fn space_available(path: impl AsRef<[u8]>) -> Packet {
+    extended("space-available", string(path))
+}
+
 pub(crate) fn home_directory(username: impl AsRef<[u8]>) -> Packet {
     extended("home-directory", string(username))
 }

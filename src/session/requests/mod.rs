@@ -26,6 +26,7 @@ mod rename;
 mod request;
 mod rmdir;
 mod setstat;
+mod space_available;
 mod stat;
 mod statvfs;
 mod symlink;
@@ -154,6 +155,7 @@ table! {
     HomeDirectory(home_directory::HomeDirectory) = home_directory::HOME_DIRECTORY,
     UsersGroupsById(users_groups_by_id::UsersGroupsById) = users_groups_by_id::USERS_GROUPS_BY_ID,
     CopyFile(copy_file::CopyFile) = copy_file::COPY_FILE,
+    SpaceAvailable(space_available::SpaceAvailable) = space_available::SPACE_AVAILABLE,
 }
 
 /// The extensions, in the order in which they are announced: the row, its name and its version.
