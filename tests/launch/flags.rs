@@ -31,7 +31,7 @@ fn same(flags: &[&str]) -> Finished {
 /// What -Q prints of OpenSSH's requests, and behind them what ours knows beside them.
 pub(crate) fn with_ours(theirs: &[u8]) -> Vec<u8> {
     match theirs.ends_with(b"users-groups-by-id\n") {
-        true => [theirs, b"copy-file\nspace-available\n"].concat(),
+        true => [theirs, b"copy-file\nspace-available\nvendor-id\n"].concat(),
         false => theirs.to_vec(),
     }
 }
@@ -75,7 +75,7 @@ fn the_requests_are_listed_as_openssh_lists_them_and_ours_behind_them() {
     ] {
         let finished = same(flags);
         assert_eq!(finished.status.code(), Some(0), "{flags:?}");
-        assert_eq!(finished.stdout.split(|byte| *byte == b'\n').count(), 32);
+        assert_eq!(finished.stdout.split(|byte| *byte == b'\n').count(), 33);
     }
 }
 

@@ -57,6 +57,7 @@ mod status;
 mod statvfs;
 mod symlink;
 mod users_groups_by_id;
+mod vendor_id;
 mod write;
 
 use support::wire::code;

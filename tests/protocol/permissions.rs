@@ -44,6 +44,7 @@ fn all() -> Vec<(&'static str, Packet)> {
     if !is_openssh() {
         all.push(("copy-file", request::copy_file("missing", "x", 0)));
         all.push(("space-available", request::space_available(".")));
+        all.push(("vendor-id", request::vendor_id([b"a", b"b", b"c"], 1)));
     }
     all
 }

@@ -175,6 +175,11 @@ pub(crate) fn space_available(path: impl AsRef<[u8]>) -> Packet {
     extended("space-available", string(path))
 }
 
+pub(crate) fn vendor_id(names: [&[u8]; 3], build: u64) -> Packet {
+    let fields = [&names.map(string).concat()[..], &build.to_be_bytes()];
+    extended("vendor-id", fields.concat())
+}
+
 pub(crate) fn home_directory(username: impl AsRef<[u8]>) -> Packet {
     extended("home-directory", string(username))
 }

@@ -31,6 +31,7 @@ mod stat;
 mod statvfs;
 mod symlink;
 mod users_groups_by_id;
+mod vendor_id;
 mod ways;
 mod write;
 
@@ -79,7 +80,7 @@ macro_rules! table {
 
             /// An extension of this name.
             fn of_extension(asked: &'p [u8], payload: Payload<'p>) -> Self {
-                $(if $row.wire.extension().is_some_and(|(name, _)| name.as_bytes() == asked) {
+                $(if $row.wire.name().is_some_and(|name| name.as_bytes() == asked) {
                     return match <$request>::decode(payload) {
                         Ok(request) => Self::$name(request),
                         Err(Malformed) => Self::Malformed(Some(&$row)),
@@ -156,13 +157,14 @@ table! {
     UsersGroupsById(users_groups_by_id::UsersGroupsById) = users_groups_by_id::USERS_GROUPS_BY_ID,
     CopyFile(copy_file::CopyFile) = copy_file::COPY_FILE,
     SpaceAvailable(space_available::SpaceAvailable) = space_available::SPACE_AVAILABLE,
+    VendorId(vendor_id::VendorId) = vendor_id::VENDOR_ID,
 }
 
 /// The extensions, in the order in which they are announced: the row, its name and its version.
 fn extensions() -> impl Iterator<Item = (&'static Row, &'static str, &'static str)> {
-    ROWS.iter().filter_map(|row| {
-        let (name, version) = row.wire.extension()?;
-        Some((*row, name, version))
+    ROWS.iter().filter_map(|row| match row.wire {
+        Wire::Extension(name, version) => Some((*row, name, version)),
+        Wire::Kind(_) | Wire::Unannounced(_) => None,
     })
 }
 
@@ -197,7 +199,9 @@ impl<'p> Asked<'p> {
         let payload = Payload::of(fields);
         let what = match row.wire {
             Wire::Kind(kind) => What::of_kind(kind, payload),
-            Wire::Extension(name, _) => What::of_extension(name.as_bytes(), payload),
+            Wire::Extension(name, _) | Wire::Unannounced(name) => {
+                What::of_extension(name.as_bytes(), payload)
+            }
         };
         Self { id: 0, what }
     }

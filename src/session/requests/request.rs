@@ -29,6 +29,8 @@ pub enum Wire {
     Kind(u8),
     /// The name of an extension, and its version as announced.
     Extension(&'static str, &'static str),
+    /// The name of an extension that clients ask for though it is not announced.
+    Unannounced(&'static str),
 }
 
 impl Wire {
@@ -36,15 +38,15 @@ impl Wire {
     pub(super) const fn kind(self) -> Option<u8> {
         match self {
             Self::Kind(kind) => Some(kind),
-            Self::Extension(..) => None,
+            Self::Extension(..) | Self::Unannounced(_) => None,
         }
     }
 
-    /// Name and version of an extension.
-    pub(super) const fn extension(self) -> Option<(&'static str, &'static str)> {
+    /// The name of an extension.
+    pub(super) const fn name(self) -> Option<&'static str> {
         match self {
             Self::Kind(_) => None,
-            Self::Extension(name, version) => Some((name, version)),
+            Self::Extension(name, _) | Self::Unannounced(name) => Some(name),
         }
     }
 }
