@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
+use nix::sys::statvfs::statvfs;
+
 use crate::ground::*;
 use crate::script::{Client::Paramiko, Script, sorted};
 
@@ -88,6 +90,22 @@ fn a_file_is_copied_by_the_server() {
         .play(&ground, Paramiko);
     assert_bytes(&taken, &bytes);
     assert_eq!(fs::read_dir(&ground.remote).unwrap().count(), 3);
+}
+
+/// Paramiko reads the fields of the draft; what is behind them would be too much.
+#[test]
+fn a_client_says_what_it_is_and_asks_how_much_space_there_is() {
+    let ground = Ground::new();
+    let facts = statvfs(&ground.remote).unwrap();
+    let (all, unit) = (
+        facts.blocks() * facts.fragment_size(),
+        facts.fragment_size(),
+    );
+    let said = Script::new()
+        .then("vendor-id", &[Path::new("Product")])
+        .then("space-available", &[&ground.remote])
+        .play(&ground, Paramiko);
+    assert_eq!(said, [format!("{all} {unit} 0").as_str()]);
 }
 
 #[test]

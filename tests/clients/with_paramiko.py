@@ -81,6 +81,18 @@ def copy_file(sftp, overwrite, source, target):
     sftp._request(paramiko.sftp.CMD_EXTENDED, "copy-file", source, target, flag)
 
 
+def space_available(sftp, path):
+    """By the request that paramiko sends of no extension by itself."""
+    _, reply = sftp._request(paramiko.sftp.CMD_EXTENDED, "space-available", path)
+    sizes = [reply.get_int64() for _ in range(4)]
+    return [f"{sizes[0]} {reply.get_int()} {len(reply.get_remainder())}"]
+
+
+def vendor_id(sftp, product):
+    build = paramiko.sftp.int64(7)
+    sftp._request(paramiko.sftp.CMD_EXTENDED, "vendor-id", "Vendor", product, "1.0", build)
+
+
 def chmod(sftp, mode, path):
     sftp.chmod(path, int(mode, 8))
 
@@ -128,6 +140,8 @@ OPERATIONS = {
     "exclusive": exclusive,
     "put-tree": put_tree,
     "copy-file": copy_file,
+    "space-available": space_available,
+    "vendor-id": vendor_id,
     "rename": lambda sftp, old, new: sftp.rename(old, new),
     "posix-rename": lambda sftp, old, new: sftp.posix_rename(old, new),
     "mkdir": lambda sftp, path: sftp.mkdir(path),

@@ -5,7 +5,24 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 
 use crate::support::wire::{Fields, code};
-use crate::support::{Server, Tree, request};
+use crate::support::{Reply, Server, Tree, request};
+
+#[test]
+fn what_rules_keep_from_the_client_is_not_told_of() {
+    let tree = Tree::new();
+    tree.dir("hidden");
+    tree.file("another", "x");
+    for (flag, path) in [("--hide=hidden", "hidden"), ("--drop-box", "another")] {
+        let mut server = Server::with(&tree, [flag]);
+        for request in [request::space_available(path), request::statvfs(path)] {
+            assert_eq!(server.code(&request), code::NO_SUCH_FILE, "{flag}");
+        }
+        assert!(matches!(
+            server.call(&request::space_available(".")),
+            Reply::Extended(_)
+        ));
+    }
+}
 
 #[test]
 fn a_jail_tells_of_what_is_in_it() {
