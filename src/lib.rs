@@ -8,7 +8,14 @@
 //!              └─────▶ fs                      the tree that the client sees
 //! ```
 //!
-//! Arrows go one way. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`. `policy` judges
+//! Rooms with rooms of their own, and what each may take from which:
+//!
+//! ```text
+//! session   flow ──▶ requests ──▶ overlap ──▶ answers     the loop, a file a request, what runs beside what, how it is told
+//! fs        acts ──▶ view ──▶ judging ──▶ kernel          what is done, where a path leads, what is about to be done, descriptors
+//! ```
+//!
+//! Arrows go one way, and no more than three files take names from each other in a circle. `protocol`, `fs`, `log` and `identity` import nothing of ours; two worlds meet only in `session`. `policy` judges
 //! in the words of `fs`, which asks it through a trait before anything is done.
 
 pub mod cli;
