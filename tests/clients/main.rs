@@ -17,6 +17,7 @@ mod erlang;
 mod ground;
 mod jsch;
 mod lftp;
+mod mc;
 mod newest;
 mod paramiko;
 mod perl;
