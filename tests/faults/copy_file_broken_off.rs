@@ -29,7 +29,8 @@ fn furnished() -> Tree {
 
 /// A session in which these calls take so long, as strace(1) writes it.
 fn slowed(tree: &Tree, calls: &str) -> Server {
-    Fault::traced(calls, under_test(), tree).connect()
+    let launch = Fault::traced(calls, under_test(), tree);
+    Fault::around(&[Fault::no_holes()], || launch.connect())
 }
 
 fn unlisted(tree: &Tree) -> Vec<Vec<u8>> {
@@ -153,7 +154,7 @@ fn what_is_killed_leaves_what_was_there_and_a_name_that_is_listed() {
 
 #[test]
 fn a_copy_to_where_nothing_answers_any_more_leaves_the_session_its_ears() {
-    let mut stall = Stall::new();
+    let mut stall = Fault::around(&[Fault::no_holes()], Stall::new);
     let long = std::fs::File::create(stall.tree.at("from")).unwrap();
     long.set_len(1 << 40).unwrap();
     let to = stall.mount.point.path("new");

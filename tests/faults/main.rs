@@ -27,6 +27,7 @@ mod descriptors;
 mod device;
 mod full_disk;
 mod garbage;
+mod holes;
 mod interrupted;
 mod linkless;
 mod memory;

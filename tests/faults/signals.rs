@@ -103,9 +103,8 @@ fn a_long_copy_is_broken_off() {
             .unwrap();
         // Each step takes a while, as from slow storage, and none can be skipped.
         let calls = "copy_file_range,pread64,pwrite64,sendfile:delay_enter=50000";
-        let mut server = Fault::traced(calls, under_test(), &tree)
-            .args(["-e", "-l", "INFO"])
-            .connect();
+        let launch = Fault::traced(calls, under_test(), &tree).args(["-e", "-l", "INFO"]);
+        let mut server = Fault::around(&[Fault::no_holes()], || launch.connect());
         let (from, to) = (server.open("from", pflags::READ), server.open("to", CREATE));
         server.send(&request::copy_data(&from, 0, 0, &to, 0));
         std::thread::sleep(Duration::from_millis(300));

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs as free_of;
 use nix::unistd::Pid;
 
+use crate::support::fault::Fault;
 use crate::support::packet::pflags::{CREAT, EXCL, TRUNC, WRITE};
 use crate::support::request::*;
 use crate::support::{Packet, Server, Tree};
@@ -332,7 +333,7 @@ fn a_copy_that_is_cut_off_leaves_nothing_behind() {
             let endless = File::create(tree.at("endless")).unwrap();
             endless.set_len(1 << 38).unwrap();
             let flags = [&["--root", "."], flags].concat();
-            let mut server = Server::with(&tree, &flags);
+            let mut server = Fault::around(&[Fault::no_holes()], || Server::with(&tree, &flags));
             let to = if over == 1 { "old" } else { "new" };
             server.send(&copy_file("endless", to, over));
             thread::sleep(Duration::from_millis(400));

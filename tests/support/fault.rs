@@ -33,6 +33,11 @@ impl Fault {
         }
     }
 
+    /// Nobody is told where a file has holes: to copy a long one takes long then, and the file no room.
+    pub(crate) fn no_holes() -> Self {
+        Self::new(libc::SYS_lseek, libc::EINVAL).on_bits(2, libc::SEEK_DATA)
+    }
+
     /// Only where the first argument is a descriptor from 4 to 63: those that a server opens, but not the one by which it
     /// loads its libraries. From the first use on the test's own descriptors are all above, since it needs close(2) as well.
     pub(crate) fn on_descriptors(self) -> Self {

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, copy_file_range, fcntl};
 use nix::sys::stat::{SFlag, futimens};
 use nix::sys::time::TimeSpec;
-use nix::unistd::ftruncate;
+use nix::unistd::{Whence, ftruncate, lseek};
 
 use super::file::File;
 use crate::fs::judging::judge::Effect;
@@ -17,13 +17,16 @@ use crate::fs::kernel::opening::OpenHow;
 use crate::fs::kernel::place::{Id, kind};
 use crate::fs::kernel::stat::{FileStat, Follow};
 use crate::fs::view::View;
-use crate::fs::{Answer, again};
+use crate::fs::{Answer, Result, again};
 
 /// Where a piece of a copy ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyEnd {
     /// This many bytes were copied; there may be more.
     Copied(u64),
+    /// This many bytes are a hole of the source, behind the end of the target: nothing was written, and nothing has to be, once what follows is
+    /// written or [`File::lengthen`] was called.
+    Hole(u64),
     /// The source ended.
     Eof,
 }
@@ -114,7 +117,7 @@ impl View {
 }
 
 /// Only files have content to be copied: of the others some never end.
-fn is_content(stat: &FileStat) -> Result<(), Errno> {
+fn is_content(stat: &FileStat) -> Result<()> {
     match kind(stat) {
         SFlag::S_IFREG => Ok(()),
         SFlag::S_IFDIR => Err(Errno::EISDIR),
@@ -170,7 +173,16 @@ impl File {
         self.read_at(&mut [0], offset) != Ok(0)
     }
 
-    /// Copies a piece of at most `len` bytes to `to`, within the kernel where it can.
+    /// Whether a copy of this file, of which `from` was told, to `to` can keep holes: only files have any, and what is appended leaves none.
+    #[must_use]
+    pub fn keeps_holes(from: &FileStat, to: &Self, to_stat: &FileStat) -> bool {
+        let stored = (from.st_blocks as u64).saturating_mul(512);
+        let files = [from, to_stat].map(kind) == [SFlag::S_IFREG; 2];
+        files && stored < from.st_size as u64 && !to.appends()
+    }
+
+    /// Copies a piece of at most `len` bytes to `to`, within the kernel where it can. With `holes` those of this file are left out where
+    /// `to` ends before them.
     ///
     /// # Errors
     /// As read(2) and write(2), and which of them it was.
@@ -180,7 +192,13 @@ impl File {
         to: &Self,
         to_offset: u64,
         len: u64,
+        holes: bool,
     ) -> std::result::Result<CopyEnd, CopyError> {
+        let len = match holes.then(|| self.stretch(offset, to, to_offset, len)) {
+            Some(Stretch::Hole(len)) => return Ok(CopyEnd::Hole(len)),
+            Some(Stretch::Written(len)) => len,
+            None => len,
+        };
         let reading = |errno| CopyError {
             what: "read",
             errno,
@@ -222,6 +240,58 @@ impl File {
             .map_err(writing)?;
         Ok(CopyEnd::Copied(count as u64))
     }
+
+    /// What begins at `offset`, and how much of it there is, of `len` bytes.
+    ///
+    /// System calls: lseek(2) twice where there is data; lseek(2) and fstat(2) where there is a hole, and at the last one a second fstat(2).
+    fn stretch(&self, offset: u64, to: &Self, to_offset: u64, len: u64) -> Stretch {
+        let seek = |whence| {
+            let at = i64::try_from(offset).map_err(|_| Errno::EINVAL)?;
+            lseek(self, at, whence).map(|found| (found as u64).saturating_sub(offset))
+        };
+        let hole = match seek(Whence::SeekData) {
+            Ok(0) => {
+                // Elsewhere than at its end no file system says that a hole begins where data does.
+                let data = seek(Whence::SeekHole).ok().filter(|data| *data > 0);
+                return Stretch::Written(data.map_or(len, |data| data.min(len)));
+            }
+            Ok(hole) => hole,
+            // To the end, which may be here.
+            Err(Errno::ENXIO) => {
+                let size = self.stat().map_or(0, |stat| stat.st_size as u64);
+                size.saturating_sub(offset)
+            }
+            // The file system cannot tell.
+            Err(_) => 0,
+        };
+        let hole = hole.min(len);
+        let there = to.stat().map_or(u64::MAX, |stat| stat.st_size as u64);
+        match there.saturating_sub(to_offset) {
+            _ if hole == 0 => Stretch::Written(len),
+            0 => Stretch::Hole(hole),
+            // Something else may stand there, over which zeros are written.
+            there => Stretch::Written(hole.min(there)),
+        }
+    }
+
+    /// Makes the file at least this long, in bytes: by its last one, since whoever sets the size cuts off what others write at that moment.
+    ///
+    /// # Errors
+    /// As fstat(2) and pwrite(2).
+    pub fn lengthen(&self, size: u64) -> Result<()> {
+        match size.checked_sub(1) {
+            Some(last) if (self.stat()?.st_size as u64) < size => self.write_at(&[0], last),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// So many bytes of the source of a copy.
+enum Stretch {
+    /// To be written.
+    Written(u64),
+    /// A hole behind the end of the target.
+    Hole(u64),
 }
 
 /// So much at a time within the kernel, that a signal is heard soon.

@@ -50,6 +50,9 @@ pub(super) struct Copy {
     rest: Option<u64>,
     /// Bytes so far.
     copied: u64,
+    /// Whether holes of the source are kept; and whether the last piece was one, so that the target is not as long yet.
+    keeps_holes: bool,
+    in_hole: bool,
     /// The paths by which both were opened.
     spelled: Option<(Arc<View>, [Vec<u8>; 2])>,
 }
@@ -64,6 +67,8 @@ impl Copy {
             to_offset: to.offset,
             rest: Some(length).filter(|length| *length > 0),
             copied: 0,
+            keeps_holes: false,
+            in_hole: false,
             spelled: Some((view, [from.path, to.path])),
         }
     }
@@ -77,6 +82,8 @@ impl Copy {
             to_offset: 0,
             rest: None,
             copied: 0,
+            keeps_holes: false,
+            in_hole: false,
             spelled: None,
         }
     }
@@ -104,6 +111,8 @@ impl Copy {
                 }
             }
         });
+        let ended = self.end_hole();
+        let result = result.and_then(|()| ended.map_err(|errno| self.failed("write", errno)));
         // What lies behind the end of its source is missing nowhere.
         if result
             .as_ref()
@@ -115,9 +124,10 @@ impl Copy {
     }
 
     /// In OpenSSH's order, so that its log tells the same.
-    fn check(&self) -> Result<(), Status> {
-        let id = |file: &File| file.stat().map(|stat| (stat.st_dev, stat.st_ino));
-        let (from_id, to_id) = (id(&self.from)?, id(&self.to)?);
+    fn check(&mut self) -> Result<(), Status> {
+        let (from, to) = (self.from.stat()?, self.to.stat()?);
+        let [from_id, to_id] = [from, to].map(|stat| (stat.st_dev, stat.st_ino));
+        self.keeps_holes = File::keeps_holes(&from, &self.to, &to);
         if from_id == to_id || self.is_spelled_alike() {
             let paths = self.spelled.as_ref().map(|(_, paths)| paths.clone());
             let [from, to] = paths.unwrap_or_default();
@@ -187,6 +197,16 @@ impl Copy {
         self.from.is_remote() && self.to.is_remote() && view.are_spelled_alike(from, to)
     }
 
+    /// Where what was copied last is a hole, the target is made so long; also where what follows has failed.
+    fn end_hole(&self) -> Result<(), Errno> {
+        if !self.in_hole {
+            return Ok(());
+        }
+        self.to
+            .lengthen(self.to_offset)
+            .inspect_err(|_| self.to.lose())
+    }
+
     /// Copies the next piece: how many bytes; 0 where all is done.
     fn step(&mut self) -> Result<u64, Status> {
         if self.rest == Some(0) {
@@ -197,11 +217,13 @@ impl Copy {
             .to
             .copyable(self.to_offset, &self.from, self.offset, len)
             .inspect_err(|_| self.to.lose())?;
-        match self
+        let (at, to_at) = (self.offset, self.to_offset);
+        let piece = self
             .from
-            .copy_piece(self.offset, &self.to, self.to_offset, len)
-        {
-            Ok(CopyEnd::Copied(count)) => {
+            .copy_piece(at, &self.to, to_at, len, self.keeps_holes);
+        match piece {
+            Ok(CopyEnd::Copied(count) | CopyEnd::Hole(count)) => {
+                self.in_hole = matches!(piece, Ok(CopyEnd::Hole(_)));
                 self.offset += count;
                 // An appending target takes no notice of its offset, which may be anything.
                 self.to_offset = self.to_offset.saturating_add(count);

@@ -105,7 +105,8 @@ struct Copying {
 impl Copying {
     /// Copies: any thread can.
     ///
-    /// System calls: of both paths their resolution and open; copy_file_range(2) for each 16 MiB, and at the end that and one pread(2); fstat(2), utimensat(2); one rename.
+    /// System calls: of both paths their resolution and open; copy_file_range(2) for each 16 MiB, and at the end that and one pread(2); fstat(2), utimensat(2); one
+    /// rename. Of a file with holes two lseek(2) more for each stretch of data, and one and fstat(2) for each hole.
     fn copy(&self, view: &View) -> Result<(), Status> {
         let opened = view.open_copy(
             self.source.as_path(),
