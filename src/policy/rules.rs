@@ -189,6 +189,11 @@ impl Judge for Rules {
         self.drop_box || !self.hide.is_empty()
     }
 
+    fn confines(&self) -> bool {
+        let keeps = self.no_overwrite || self.no_delete || self.append_only;
+        keeps || self.drop_box || !self.hide.is_empty() || !self.deny.is_empty()
+    }
+
     fn shows_only_own(&self) -> bool {
         self.drop_box
     }

@@ -239,6 +239,10 @@ impl Judge for Notes {
         self.rules.conceals()
     }
 
+    fn confines(&self) -> bool {
+        self.rules.confines()
+    }
+
     fn shows_only_own(&self) -> bool {
         self.rules.shows_only_own()
     }

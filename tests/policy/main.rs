@@ -48,6 +48,7 @@ mod second_umask;
 mod second_ways;
 mod secrets;
 mod sentences;
+mod special_files;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;

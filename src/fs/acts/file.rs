@@ -148,6 +148,9 @@ impl File {
             return Ok(());
         };
         let stat = self.stat()?;
+        if is_plain(&stat).is_err() {
+            return Ok(());
+        }
         let writing = Writing {
             from: offset,
             length,

@@ -51,10 +51,11 @@ impl OpenHow {
 }
 
 impl View {
-    /// Opens a file; a FIFO or a device without a peer never blocks, and in a jail neither is opened at all.
+    /// Opens a file; a FIFO or a device without a peer never blocks.
     ///
     /// # Errors
-    /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; in a jail `EOPNOTSUPP` for all that is neither file nor directory.
+    /// As openat(2). `ENXIO` for a FIFO that nobody reads, and for a socket; `EOPNOTSUPP` for all that is neither file nor directory, in a jail and where a
+    /// judge confines the client.
     pub fn open(&self, path: &Path, how: OpenHow) -> Answer<File> {
         let creates = how.creates();
         // The host's kernel says the same by itself.
@@ -119,9 +120,11 @@ impl View {
                 Err(Error::Kernel(Errno::ENOENT)) if creates => None,
                 Err(error) => return Err(error),
             };
-            let plain = match there.as_ref().filter(|_| aim == Aim::Target) {
-                Some(stat) => is_plain(stat),
-                None => Ok(()),
+            let target = there.as_ref().filter(|_| aim == Aim::Target);
+            let special = target.is_some_and(|stat| is_plain(stat).is_err());
+            let plain = match special && (how.whole.is_some() || self.opens_only_plain()) {
+                true => Err(Errno::EOPNOTSUPP),
+                false => Ok(()),
             };
             // Where another's file is no more than a name that is taken, nothing tells what it is.
             if !by_owner {
@@ -190,7 +193,7 @@ impl View {
                 how.flags |= OFlag::O_APPEND;
             }
             if let Some(uploads) = self.uploads().filter(|_| !judge.appends_only()) {
-                if writes && (there.is_none() || how.has(OFlag::O_TRUNC)) {
+                if writes && !special && (there.is_none() || how.has(OFlag::O_TRUNC)) {
                     // A file that may not be written says so itself: then the directory is not to blame.
                     let old = to_replace(place, how, there.as_ref())?;
                     let begun = self.begin_upload(uploads, place, how, old.as_ref());
@@ -378,15 +381,15 @@ fn open_known(place: &Place<'_>, how: OpenHow, judged: &FileStat) -> Answer<Owne
             opened => opened?,
         };
         let opened = fstat(&fd)?;
-        if Id::of(&opened) != Id::of(judged) {
+        // The inode may be another's by now.
+        if Id::of(&opened) != Id::of(judged) || kind(&opened) != kind(judged) {
             return Err(Error::Link);
         }
-        // The inode may be another's by now.
-        is_plain(&opened)?;
         Ok(fd)
     };
     let fd = open(flags)?;
-    if how.has(OFlag::O_TRUNC) {
+    // Of all else the kernel takes no notice of it.
+    if how.has(OFlag::O_TRUNC) && is_plain(judged).is_ok() {
         if how.access() == OFlag::O_RDONLY {
             let writing = open(flags | OFlag::O_WRONLY)?;
             again(|| ftruncate(&writing, 0))?;

@@ -269,6 +269,10 @@ pub trait Judge: fmt::Debug + Send + Sync {
     /// Whether anything may be left out of a listing: then numbers of links and sizes of directories, which would tell how much, are not told.
     fn conceals(&self) -> bool;
 
+    /// Whether anything is kept from the client, to which a device or what serves a FIFO could lead. Else these are opened as where nobody is
+    /// asked, but for a root.
+    fn confines(&self) -> bool;
+
     /// Whether of what exists only directories and what the session made are there for the client.
     fn shows_only_own(&self) -> bool;
 

@@ -139,6 +139,11 @@ impl View {
         self.judging.judge.as_ref()
     }
 
+    /// Whether only files and directories are opened: in a root, and where a judge keeps anything from the client.
+    pub(in crate::fs) fn opens_only_plain(&self) -> bool {
+        !self.judging.host || self.judge().is_some_and(|judge| judge.confines())
+    }
+
     /// Who is asked, where it matters what the session made.
     pub(in crate::fs) fn judge_of_own(&self) -> Option<&Arc<dyn Judge>> {
         self.judge().filter(|judge| judge.keeps() > 0)
