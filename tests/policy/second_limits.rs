@@ -305,7 +305,7 @@ fn nothing_that_a_client_sends_makes_its_session_last_longer() {
 fn a_long_copy_is_no_idleness_and_does_not_outlast_the_session_s_time() {
     for by_name in [true, false] {
         for (flag, value, ends) in [
-            ("--idle-timeout", "0.5s", false),
+            ("--idle-timeout", "1s", false),
             ("--session-timeout", "1s", true),
         ] {
             let tree = Tree::new();
