@@ -3,15 +3,16 @@
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
 
 use crate::reflinks::Disk;
 use crate::support::fault::Fault;
+use crate::support::mounted::{Kind, Mounted};
 use crate::support::packet::pflags::{APPEND, CREAT, READ, TRUNC, WRITE};
 use crate::support::wire::code;
-use crate::support::{Attrs, Launch, OPENSSH, Server, Tree, request, under_test};
+use crate::support::{Attrs, Launch, OPENSSH, Server, Tree, request, show, under_test};
 
 const K: u64 = 1024;
 const MEBI: u64 = K * K;
@@ -80,10 +81,12 @@ fn is_as_sparse(tree: &Tree, copy: &str, source: &str) {
     assert!(copied <= most, "{copy}: {copied} bytes, not {most}");
 }
 
-/// ext4, and memory.
+/// ext4, Btrfs, and memory.
 fn on_each(test: impl Fn(PathBuf)) {
-    if let Some(disk) = Disk::new("mkfs.ext4", 512 * MEBI) {
-        test(disk.place.root().to_owned());
+    for mkfs in ["mkfs.ext4", "mkfs.btrfs"] {
+        if let Some(disk) = Disk::new(mkfs, 512 * MEBI) {
+            test(disk.place.root().to_owned());
+        }
     }
     test("/dev/shm".into());
 }
@@ -276,6 +279,70 @@ fn without_seek_data_zeros_are_written_and_without_copy_file_range_holes_are_kep
             let fills = stored(&tree, "to") >= layout.size;
             assert_eq!(fills, !keeps, "{faults:?}");
         }
+    }
+}
+
+/// The kernel keeps it, and has no place on the disk for it yet.
+#[test]
+fn what_was_just_written_is_no_hole() {
+    on_each(|place| {
+        let tree = Tree::below(&place);
+        let mut server = Server::start(&tree);
+        for round in 0..30 {
+            let name = format!("from {round}");
+            let from = server.open(&name, READ | WRITE | CREAT);
+            let to = server.open("to", WRITE | CREAT | TRUNC);
+            server.pipeline(&[
+                request::write(&from, 5 * MEBI, vec![1; 100_000]),
+                request::write(&from, MEBI + 10, vec![2; 5_000]),
+                request::copy_data(&from, 0, 0, &to, 0),
+                request::write(&from, 3 * MEBI, vec![3; 20_000]),
+                request::copy_file(&*name, format!("copy {round}"), 0),
+                request::close(&to),
+                request::close(&from),
+            ]);
+            let mut content = vec![0; 5 * MEBI as usize + 100_000];
+            content[5 * MEBI as usize..].fill(1);
+            content[MEBI as usize + 10..][..5_000].fill(2);
+            assert!(tree.read("to") == content, "{round}");
+            content[3 * MEBI as usize..][..20_000].fill(3);
+            assert!(tree.read(format!("copy {round}")) == content, "{round}");
+        }
+        is_as_sparse(&tree, "to", "from 29");
+    });
+}
+
+/// A daemon may not know what the kernel has not told it yet.
+#[test]
+fn on_fuse_nobody_is_asked_for_holes_and_zeros_are_written() {
+    let mounted = Mounted::new(Kind::Bindfs);
+    for (place, asks) in [(Path::new("/dev/shm"), true), (mounted.point.root(), false)] {
+        let (tree, aside) = (Tree::below(place), Tree::new());
+        let calls = aside.at("calls").display().to_string();
+        let strace = [
+            "strace",
+            "-D",
+            "-f",
+            "-qqq",
+            "-e",
+            "trace=lseek",
+            "-o",
+            &calls,
+        ];
+        let mut server = Launch::program(under_test(), &tree)
+            .through(&strace)
+            .connect();
+        // One without holes asks nowhere.
+        LAYOUTS[4].make(&tree, "dense");
+        server.ok(&request::copy_file("dense", "dense copy", 0));
+        let asked = || show(aside.read("calls")).contains("SEEK_DATA");
+        assert!(!asked(), "{place:?}");
+        let content = LAYOUTS[0].make(&tree, "from");
+        server.ok(&request::copy_file("from", "copy", 0));
+        assert_eq!(asked(), asks, "{place:?}");
+        assert!(tree.read("copy") == content);
+        let fills = stored(&tree, "copy") >= LAYOUTS[0].size;
+        assert_eq!(fills, !asks, "{place:?}");
     }
 }
 

@@ -127,7 +127,7 @@ impl Copy {
     fn check(&mut self) -> Result<(), Status> {
         let (from, to) = (self.from.stat()?, self.to.stat()?);
         let [from_id, to_id] = [from, to].map(|stat| (stat.st_dev, stat.st_ino));
-        self.keeps_holes = File::keeps_holes(&from, &self.to, &to);
+        self.keeps_holes = self.from.keeps_holes(&from, &self.to, &to);
         if from_id == to_id || self.is_spelled_alike() {
             let paths = self.spelled.as_ref().map(|(_, paths)| paths.clone());
             let [from, to] = paths.unwrap_or_default();
