@@ -1,5 +1,6 @@
 //! FIFOs, sockets and devices: never block the session, and are not opened in a jail.
 
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
@@ -90,6 +91,41 @@ fn reads_and_writes_on_a_fifo_with_a_peer_fail_at_once() {
     );
     server.close(&handle);
     drop(peer);
+}
+
+/// A handle that appends has no offsets either. What finds no room fails, and the session does not wait for who reads.
+#[test]
+fn a_fifo_is_written_by_a_handle_that_appends_as_far_as_there_is_room() {
+    let (tree, mut server) = start();
+    let path = tree.fifo("fifo");
+    let mut peer = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path)
+        .unwrap();
+    if is_refused(&mut server, "fifo") {
+        return;
+    }
+    let handle = server.open("fifo", pflags::WRITE | pflags::APPEND);
+    for (offset, piece) in [(0, "one "), (1 << 40, "two "), (0, "three")] {
+        server.ok(&request::write(&handle, offset, piece));
+    }
+    let mut arrived = [0; 100];
+    let count = peer.read(&mut arrived).unwrap();
+    assert_eq!(&arrived[..count], b"one two three");
+    if server.is_openssh() {
+        // It opens without O_NONBLOCK, and the whole session waits.
+        return;
+    }
+    let reply = server.call(&request::write(&handle, 0, vec![b'x'; 200_000]));
+    assert_cause(
+        &reply,
+        &server,
+        code::FAILURE,
+        "Resource temporarily unavailable",
+    );
+    server.call(&request::stat(".")).attrs();
 }
 
 #[test]
