@@ -219,8 +219,11 @@ const BUSY: [(&str, Busy); 7] = [
     }),
     ("uploads", |server| {
         let packet = open("up", WRITE | CREAT | TRUNC, &Attrs::NONE);
-        let reply = asked(server, &packet)?;
-        for packet in [write(reply.handle(), 0, [7; 200]), close(reply.handle())] {
+        let Reply::Handle(handle) = asked(server, &packet)? else {
+            // What is not begun at the end of the session's time fails.
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        };
+        for packet in [write(&handle, 0, [7; 200]), close(&handle)] {
             asked(server, &packet)?;
         }
         Ok(())
